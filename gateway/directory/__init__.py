@@ -1,0 +1,1 @@
+"""Who is who on the axis: identifier codes, the level-1 list, connections, own units, the axis's stored list."""
