@@ -1,0 +1,164 @@
+"""The unit of work: one transaction on SQLite or PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVarTuple, overload
+
+from sqlalchemy import CursorResult, Executable, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.selectable import TypedReturnsRows
+
+from gateway.store.faults import DatabaseUnavailable, Trouble, database_faults
+from gateway.store.settings import StoreSettings
+
+Columns = TypeVarTuple("Columns")
+Parameters = Mapping[str, object] | Sequence[Mapping[str, object]]
+
+
+class Transaction:
+    """One transaction. Made by `Store.begin()` and `Store.read()`, and of no use after their block."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self._after_commit: list[Callable[[], None]] = []
+
+    @overload
+    async def execute(
+        self, statement: TypedReturnsRows[*Columns], parameters: Parameters | None = None
+    ) -> CursorResult[*Columns]: ...
+
+    @overload
+    async def execute(
+        self, statement: Executable, parameters: Parameters | None = None
+    ) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[Any]:
+        """Run one statement; a list of parameters runs it for each.
+
+        A violated constraint raises SQLAlchemy's IntegrityError; a database out of order leaves the block as
+        DatabaseUnavailable.
+        """
+        return await self.connection.execute(statement, parameters)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` run once the transaction is safely committed, in the order given; never after a rollback."""
+        self._after_commit.append(call)
+
+    def committed(self) -> None:
+        """Run what waits for the commit. Only the store calls it."""
+        for call in self._after_commit:
+            call()
+
+
+class Store:
+    """The database. One for each process and event loop; `close()` gives its connections back.
+
+    SQLite: write-ahead log, synchronous=FULL, foreign keys, `BEGIN IMMEDIATE` for writers. Writers of one process
+    queue in the order they came; those of several processes wait for each other up to `busy_timeout`.
+    PostgreSQL: READ COMMITTED.
+    """
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self.settings = settings
+        url = settings.engine_url
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
+        if self.dialect == "sqlite":
+            _make_folder(url.database)
+            self.engine = _sqlite_engine(settings, begin="BEGIN IMMEDIATE", query_only=False)
+            self._reading = _sqlite_engine(settings, begin="BEGIN", query_only=True)
+            self._turn: asyncio.Lock | None = asyncio.Lock()
+        else:
+            self.engine = _postgresql_engine(settings)
+            self._reading = self.engine.execution_options(postgresql_readonly=True)
+            self._turn = None
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """A write transaction: commits at the end of the block, rolls back when it raises.
+
+        Calls given to `after_commit` run after the commit. Raises DatabaseUnavailable. When the task is cancelled
+        during the commit itself the outcome is open, as after a crash.
+        """
+        async with self._own_turn():
+            with database_faults():
+                async with self.engine.begin() as connection:
+                    transaction = Transaction(connection)
+                    yield transaction
+        transaction.committed()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A transaction that can only read; it sees what was committed, and holds up no writer."""
+        with database_faults():
+            async with self._reading.begin() as connection:
+                yield Transaction(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+        await self._reading.dispose()
+
+    @asynccontextmanager
+    async def _own_turn(self) -> AsyncIterator[None]:
+        if self._turn is None:
+            yield
+            return
+        async with self._turn:
+            yield
+
+
+def _sqlite_engine(settings: StoreSettings, *, begin: str, query_only: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        settings.engine_url,
+        pool_size=settings.pool_size if query_only else 1,
+        max_overflow=settings.pool_size if query_only else 2,
+        pool_timeout=settings.busy_timeout,
+        hide_parameters=True,
+        connect_args={"timeout": settings.busy_timeout},
+    )
+
+    # The driver's own transaction control begins late and not for DDL; SQLAlchemy's documented cure is to switch it
+    # off and send BEGIN ourselves ("Enabling Non-Legacy SQLite Transactional Modes").
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: _Driver) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class _Driver(Protocol):
+    def exec_driver_sql(self, statement: str) -> object: ...
+
+
+def _postgresql_engine(settings: StoreSettings) -> AsyncEngine:
+    return create_async_engine(
+        settings.engine_url,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_size,
+        pool_timeout=settings.busy_timeout,
+        pool_pre_ping=True,  # a server that was restarted is noticed before a statement is lost on it
+        hide_parameters=True,
+        connect_args={"connect_timeout": round(settings.connect_timeout), "application_name": "gateway"},
+    )
+
+
+def _make_folder(database: str | None) -> None:
+    assert database is not None
+    try:
+        Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DatabaseUnavailable(Trouble.UNREACHABLE) from error

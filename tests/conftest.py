@@ -1,0 +1,128 @@
+"""Databases, blobs and clocks for every room's tests. Nothing here reads the real clock or a real configuration."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from clocks import FakeClock
+from parts import missing, not_tested
+from postgres import Postgres, PostgresMissing, running
+from rooms import import_repositories
+
+from gateway.store import FolderBlobs, Store, StoreSettings, metadata, migrate
+
+DATABASES = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgres),
+]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still until `advance(seconds)`: 2026-11-22T09:00+07:00."""
+    return FakeClock()
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    """An empty blob folder."""
+    return FolderBlobs(tmp_path / "blobs")
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with all tables: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        shutil.copyfile(template, tmp_path / "gateway.db")
+        yield f"sqlite:///{tmp_path / 'gateway.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.create(request.getfixturevalue("postgres_template"))
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture(params=DATABASES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a table: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest_asyncio.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """An open Store on a fresh database with all tables: once on SQLite, once on PostgreSQL."""
+    opened = Store(StoreSettings(database_url=database_url))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def empty_store(empty_database_url: str) -> AsyncIterator[Store]:
+    """An open Store on a database without a table: once on SQLite, once on PostgreSQL."""
+    opened = Store(StoreSettings(database_url=empty_database_url))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for this process's tests; skips, loudly, where none can be had."""
+    starting = running()
+    try:
+        server = starting.__enter__()
+    except PostgresMissing as error:
+        missing("PostgreSQL", str(error))
+    try:
+        yield server
+    finally:
+        starting.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """A database with all tables, to be copied."""
+    name = postgres.create(name="gateway_template")
+    asyncio.run(_make_tables(postgres.url(name)))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "gateway.db"
+    asyncio.run(_make_tables(f"sqlite:///{path}"))
+    return path
+
+
+async def _make_tables(url: str) -> None:
+    """By the migrations; by `metadata` alone only as long as there is none."""
+    import_repositories()
+    made = Store(StoreSettings(database_url=url))
+    try:
+        if migrate.head() is not None:
+            await migrate.upgrade(made)
+            return
+        async with made.begin() as transaction:
+            await transaction.connection.run_sync(metadata.create_all)
+    finally:
+        await made.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what could not be tested on this machine, by the part that is missing."""
+    lines = not_tested(terminalreporter.stats.get("skipped", []))
+    if not lines:
+        return
+    terminalreporter.section("NOT TESTED on this machine", red=True)
+    for line in lines:
+        terminalreporter.line(line)
