@@ -115,7 +115,8 @@ class FolderBlobs:
         self._unfinished = self.root / "unfinished"
         self._durable: set[Path] = set()
         with disk_faults():
-            self._unfinished.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._unfinished.mkdir(exist_ok=True, mode=0o700)
             _sync_folder(self.root.parent)
 
     def create(self) -> "FolderBlobWriter":

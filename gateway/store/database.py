@@ -1,6 +1,7 @@
 """The unit of work: one transaction on SQLite or PostgreSQL."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -120,18 +121,26 @@ def _sqlite_engine(settings: StoreSettings, *, begin: str, query_only: bool) -> 
         connect_args={"timeout": settings.busy_timeout},
     )
 
+    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"query_only={int(query_only)}"]
+
+    # A file that cannot be opened is found out without aiosqlite, which would leave a thread behind.
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def try_file(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
+        sqlite3.connect(arguments[0]).close()
+
     # The driver's own transaction control begins late and not for DDL; SQLAlchemy's documented cure is to switch it
     # off and send BEGIN ourselves ("Enabling Non-Legacy SQLite Transactional Modes").
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _record: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        if query_only:
-            cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
+        try:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except Exception:
+            connection.close()
+            raise
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: _Driver) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import multiprocessing
 import sqlite3
 from collections.abc import AsyncIterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, insert, select, text
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.store import DatabaseUnavailable, Store, StoreSettings
 
@@ -43,10 +44,13 @@ async def test_what_a_block_wrote_is_committed_at_its_end(shelves: Store) -> Non
 
 
 async def test_a_block_that_raises_leaves_nothing(shelves: Store) -> None:
-    with pytest.raises(LookupError):
+    async def fail() -> None:
         async with shelves.begin() as tx:
             await tx.execute(insert(thing).values(number=1, shelf="trên"))
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     assert await numbers(shelves) == []
 
 
@@ -95,10 +99,14 @@ async def test_calls_for_after_the_commit_run_when_others_can_see_it(shelves: St
 
 async def test_calls_for_after_the_commit_do_not_run_after_a_rollback(shelves: Store) -> None:
     seen: list[str] = []
-    with pytest.raises(LookupError):
+
+    async def fail() -> None:
         async with shelves.begin() as tx:
             tx.after_commit(lambda: seen.append("never"))
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     assert seen == []
 
 
@@ -132,19 +140,21 @@ async def test_a_savepoint_undoes_only_its_own_part(shelves: Store) -> None:
 
 
 async def test_tables_made_in_a_block_that_raises_are_gone(empty_store: Store) -> None:
-    with pytest.raises(LookupError):
+    async def fail() -> None:
         async with empty_store.begin() as tx:
             await tx.connection.run_sync(things.create_all)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     with pytest.raises(Exception, match="thing"):
         await numbers(empty_store)
 
 
 async def test_a_wrong_statement_is_not_mistaken_for_a_database_out_of_order(shelves: Store) -> None:
-    with pytest.raises((ProgrammingError, Exception)) as caught:
+    with pytest.raises(DBAPIError, match="nowhere"):
         async with shelves.begin() as tx:
             await tx.execute(text("SELECT nothing FROM nowhere"))
-    assert not isinstance(caught.value, DatabaseUnavailable)
 
 
 async def test_an_error_does_not_show_the_values_of_its_statement(shelves: Store) -> None:
@@ -188,9 +198,7 @@ async def test_a_transaction_in_another_process_is_waited_for(tmp_path: Path) ->
     await store.close()
 
 
-def hold_the_file(
-    path: str, holding: "multiprocessing.synchronize.Event", release: "multiprocessing.synchronize.Event"
-) -> None:
+def hold_the_file(path: str, holding: Event, release: Event) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO thing VALUES (1, 'trên')")
@@ -255,9 +263,12 @@ async def test_a_path_that_is_a_folder_is_named_as_unreachable(tmp_path: Path) -
 async def test_a_full_database_is_named_as_full(shelves: Store) -> None:
     if shelves.dialect != "sqlite":
         pytest.skip("SQLite's own limit stands for the full disk")
-    with pytest.raises(DatabaseUnavailable, match=r"database\.full"):
+
+    async def fill() -> None:
         async with shelves.begin() as tx:
             await tx.execute(text("PRAGMA max_page_count=1"))
-            for number in range(5000):
-                await tx.execute(insert(thing).values(number=number, shelf="trên"))
+            await tx.execute(insert(thing), [{"number": number, "shelf": "trên"} for number in range(5000)])
+
+    with pytest.raises(DatabaseUnavailable, match=r"database\.full"):
+        await fill()
     assert await numbers(shelves) == []
