@@ -6,6 +6,7 @@ connection (`extensions["gateway.sever"]`). The transport is aborted: the client
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,7 +61,7 @@ class Door:
         except Severed:
             sever: Callable[[], None] = scope["extensions"][_SEVER]
             sever()
-            await _gone(receive)
+            await _gone(receive)  # were it not noticed yet, uvicorn would answer by itself
 
     async def _answer(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         strikes = self._faults.before(operation)
@@ -109,7 +110,8 @@ def _late(send: Send, receive: Receive, seconds: float | None) -> Send:
         nonlocal started
         if not started:
             started = True
-            await (_gone(receive) if seconds is None else asyncio.sleep(seconds))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_gone(receive), seconds)
         await send(message)
 
     return late
@@ -136,6 +138,6 @@ async def _send_whole(answer: ReadyAnswer, send: Send) -> None:
 
 
 async def _gone(receive: Receive) -> None:
-    """Until the server has noticed that the connection is cut: before that it would answer by itself."""
+    """Until the server has noticed that the connection has ended."""
     while (await receive())["type"] != "http.disconnect":
         pass
