@@ -1,0 +1,273 @@
+"""The table `job` and all SQL on it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lane, Lease
+from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+
+LONGEST_KIND, LONGEST_KEY, LONGEST_REASON = 64, 200, 500
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(LONGEST_KIND), nullable=False),
+    Column("key", String(LONGEST_KEY), nullable=False),
+    Column("payload", JsonColumn(), nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("run_at", UtcDateTime(), nullable=False),
+    Column("first_run_at", UtcDateTime(), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("wanted_again", Boolean, nullable=False),
+    Column("lease_owner", String(200)),
+    Column("lease_token", BigInteger, nullable=False),
+    Column("lease_until", UtcDateTime()),
+    Column("last_reason", String(LONGEST_REASON)),
+    Column("reasons", JsonColumn(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("finished_at", UtcDateTime()),
+    UniqueConstraint("kind", "key"),
+)
+_is_waiting = job.c.state == JobState.WAITING.value
+_is_running = job.c.state == JobState.RUNNING.value
+Index("ix_job_due", job.c.lane, job.c.run_at, sqlite_where=_is_waiting, postgresql_where=_is_waiting)
+Index("ix_job_leased", job.c.lease_until, sqlite_where=_is_running, postgresql_where=_is_running)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be kept."""
+
+    id: str
+    kind: str
+    key: str
+    payload: Mapping[str, str]
+    lane: Lane
+    run_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the holder of a lease finds in its job's row."""
+
+    wanted_again: bool
+    reasons: list[dict[str, str]]
+
+
+async def insert_unless_there(tx: Transaction, new: NewJob) -> bool:
+    """Keep a new job; False when one of this kind and key is there."""
+    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(job)
+        .values(
+            **_armed(new),
+            id=new.id,
+            kind=new.kind,
+            key=new.key,
+            lease_token=0,
+            reasons=[],
+            created_at=new.now,
+        )
+        .on_conflict_do_nothing(index_elements=[job.c.kind, job.c.key])
+    )
+    return (await tx.execute(statement)).rowcount == 1
+
+
+async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState]:
+    """The id and state of the job of this kind and key, locked."""
+    statement = select(job.c.id, job.c.state).where(job.c.kind == kind, job.c.key == key).with_for_update()
+    found = (await tx.execute(statement)).one()
+    return found.id, JobState(found.state)
+
+
+async def arm(tx: Transaction, job_id: str, new: NewJob) -> None:
+    """Bring a finished job back as if new; its token goes on growing and its reasons stay."""
+    await tx.execute(update(job).where(job.c.id == job_id).values(**_armed(new)))
+
+
+async def want_again(tx: Transaction, kind: str, key: str) -> None:
+    """Have a running job run once more when it is done."""
+    await tx.execute(update(job).where(job.c.kind == kind, job.c.key == key, _is_running).values(wanted_again=True))
+
+
+async def bring_forward(tx: Transaction, kind: str, key: str, now: datetime) -> bool:
+    """Make a waiting job due; False when there is none that waits."""
+    moment = literal(now, UtcDateTime())
+    statement = (
+        update(job)
+        .where(job.c.kind == kind, job.c.key == key, _is_waiting)
+        .values(
+            run_at=case((job.c.run_at > moment, moment), else_=job.c.run_at),
+            first_run_at=case((job.c.first_run_at > moment, moment), else_=job.c.first_run_at),
+        )
+    )
+    return (await tx.execute(statement)).rowcount == 1
+
+
+async def finish_waiting(tx: Transaction, kind: str, key: str, reason: str, now: datetime) -> bool:
+    """Finish a job that waits and that nobody holds; False when there is none."""
+    statement = update(job).where(job.c.kind == kind, job.c.key == key, _is_waiting)
+    values = {"state": JobState.DONE.value, "finished_at": now, "last_reason": reason}
+    return (await tx.execute(statement.values(values))).rowcount == 1
+
+
+async def due(tx: Transaction, kinds: Collection[str], now: datetime, limit: int) -> list[Claimed]:
+    """Jobs to be claimed, by lane and time: due ones that wait, and running ones whose lease is over. Locked.
+
+    Rows that another worker is just claiming are passed over. The leases in them are still those of before.
+    """
+    of_kinds = select(job).where(job.c.kind.in_(sorted(kinds))).order_by(job.c.lane, job.c.run_at, job.c.id)
+    locked = of_kinds.limit(limit).with_for_update(skip_locked=True)
+    waiting = (await tx.execute(locked.where(_is_waiting, job.c.run_at <= now))).all()
+    abandoned = (await tx.execute(locked.where(_is_running, job.c.lease_until <= now))).all()
+    rows = sorted([*waiting, *abandoned], key=lambda row: (row.lane, row.run_at, row.id))
+    return [_claimed(row) for row in rows[:limit]]
+
+
+async def take(tx: Transaction, claimed: Sequence[Claimed], until: datetime) -> None:
+    """Write the leases of claimed jobs."""
+    if not claimed:
+        return
+    statement = (
+        update(job)
+        .where(job.c.id == bindparam("of_job"))
+        .values(
+            state=JobState.RUNNING.value,
+            attempt=bindparam("counted"),
+            lease_owner=bindparam("holder"),
+            lease_token=bindparam("new_token"),
+            lease_until=until,
+            wanted_again=False,
+        )
+    )
+    rows = [
+        {"of_job": one.id, "counted": one.attempt, "holder": one.lease.owner, "new_token": one.lease.token}
+        for one in claimed
+    ]
+    await tx.execute(statement, rows)
+
+
+async def hold(tx: Transaction, lease: Lease) -> Held | None:
+    """The job of a lease, locked until the transaction ends; None when the lease is no longer good."""
+    statement = select(job.c.wanted_again, job.c.reasons).where(*_of(lease)).with_for_update()
+    found = (await tx.execute(statement)).one_or_none()
+    return None if found is None else Held(wanted_again=found.wanted_again, reasons=found.reasons)
+
+
+async def extend(tx: Transaction, lease: Lease, until: datetime) -> bool:
+    """Move the end of a lease; False when it is no longer good."""
+    return (await tx.execute(update(job).where(*_of(lease)).values(lease_until=until))).rowcount == 1
+
+
+async def finish(tx: Transaction, lease: Lease, state: JobState, now: datetime) -> None:
+    """Done or dead."""
+    await _let_go(tx, lease, {"state": state.value, "finished_at": now})
+
+
+async def wait_anew(tx: Transaction, lease: Lease, at: datetime) -> None:
+    """Wait for another round, with attempts counted from nothing."""
+    values = {"state": JobState.WAITING.value, "run_at": at, "first_run_at": at, "attempt": 0, "last_reason": None}
+    await _let_go(tx, lease, values)
+
+
+async def wait_on(tx: Transaction, lease: Lease, at: datetime) -> None:
+    """Wait for another attempt."""
+    await _let_go(tx, lease, {"state": JobState.WAITING.value, "run_at": at})
+
+
+async def note(tx: Transaction, lease: Lease, reason: str, reasons: list[dict[str, str]]) -> None:
+    """Keep why an attempt failed."""
+    await tx.execute(update(job).where(*_of(lease)).values(last_reason=reason, reasons=reasons))
+
+
+async def counts(tx: Transaction) -> list[JobCount]:
+    """How many, by kind and state."""
+    statement = select(job.c.kind, job.c.state, func.count().label("number")).group_by(job.c.kind, job.c.state)
+    rows = await tx.execute(statement.order_by(job.c.kind, job.c.state))
+    return [JobCount(kind=row.kind, state=JobState(row.state), count=row.number) for row in rows]
+
+
+async def oldest(tx: Transaction) -> list[JobAge]:
+    """Since when unfinished jobs have been due, by kind and state."""
+    statement = (
+        select(job.c.kind, job.c.state, func.min(job.c.first_run_at, type_=UtcDateTime()).label("since"))
+        .where(or_(_is_waiting, _is_running))
+        .group_by(job.c.kind, job.c.state)
+        .order_by(job.c.kind, job.c.state)
+    )
+    rows = await tx.execute(statement)
+    return [JobAge(kind=row.kind, state=JobState(row.state), since=row.since) for row in rows]
+
+
+async def delete_done(tx: Transaction, before: datetime, limit: int) -> int:
+    """Delete jobs that were done before a time."""
+    old = select(job.c.id).where(job.c.state == JobState.DONE.value, job.c.finished_at < before).limit(limit)
+    return (await tx.execute(delete(job).where(job.c.id.in_(old)))).rowcount
+
+
+def _armed(new: NewJob) -> dict[str, object]:
+    return {
+        "payload": dict(new.payload),
+        "lane": int(new.lane),
+        "state": JobState.WAITING.value,
+        "run_at": new.run_at,
+        "first_run_at": new.run_at,
+        "attempt": 0,
+        "wanted_again": False,
+        "lease_owner": None,
+        "lease_until": None,
+        "last_reason": None,
+        "finished_at": None,
+    }
+
+
+def _of(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (job.c.id == lease.job_id, job.c.lease_token == lease.token, _is_running)
+
+
+async def _let_go(tx: Transaction, lease: Lease, values: dict[str, object]) -> None:
+    released = {"lease_owner": None, "lease_until": None, "wanted_again": False}
+    await tx.execute(update(job).where(*_of(lease)).values({**released, **values}))
+
+
+def _claimed(row: Row[*tuple[object, ...]]) -> Claimed:
+    found = row._mapping
+    return Claimed(
+        id=found["id"],
+        kind=found["kind"],
+        key=found["key"],
+        payload=found["payload"],
+        lane=Lane(found["lane"]),
+        attempt=found["attempt"],
+        lease=Lease(job_id=found["id"], owner=found["lease_owner"] or "", token=found["lease_token"]),
+        created_at=found["created_at"],
+        first_run_at=found["first_run_at"],
+        taken_over=found["state"] == JobState.RUNNING.value,
+    )
