@@ -1,5 +1,6 @@
 """The simulated axis as a process."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ run(0, [SystemSpec.parse("00.99.H99:secret:H99")], ["html-502=once"], clock=lamb
 @pytest.mark.process
 def test_it_says_where_it_is_ready_and_cleans_up_when_told_to_stop(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
