@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,6 +44,35 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     name = server.create(request.getfixturevalue("postgres_template"))
     yield server.url(name)
     server.drop(name)
+
+
+FreshDatabase = Callable[[str], str]
+"""Gives the address of a fresh database with all tables, for each name another."""
+
+
+@pytest.fixture(params=DATABASES)
+def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FreshDatabase]:
+    """Makes several databases for one test: all on SQLite, or all on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+
+        def copied(name: str) -> str:
+            shutil.copyfile(template, tmp_path / f"{name}.db")
+            return f"sqlite:///{tmp_path / name}.db"
+
+        yield copied
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    whole: str = request.getfixturevalue("postgres_template")
+    made: list[str] = []
+
+    def created(_: str) -> str:
+        made.append(server.create(whole))
+        return server.url(made[-1])
+
+    yield created
+    for one in made:
+        server.drop(one)
 
 
 @pytest.fixture(params=DATABASES)

@@ -84,7 +84,7 @@ async def alias_pairs(
 def refuse(standing: Standing, field: str) -> Problem | None:
     """Why nothing may be sent to this code: `recipient.unknown`, `recipient.closed`; None when it may."""
     code = _shown(standing.code)
-    if standing.known_by is None:
+    if standing.known_by not in (KnownBy.AXIS, KnownBy.LEVEL1):
         return Problem(
             "recipient.unknown",
             ProblemKind.INVALID,

@@ -21,7 +21,7 @@ MAX_CONNECTIONS = 10
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 _ASCII = re.compile(r"[!-~]{1,100}")
 _WORD = re.compile(r"[a-z0-9_.:-]{1,80}")
-_POLL_SECONDS = range(5, 86_401)
+_POLL_SECONDS = range(1, 86_401)
 _MAX_OPTIONS = 10_000
 
 
@@ -287,7 +287,7 @@ def _limit_problems(new: NewConnection) -> list[Problem]:
             _invalid(
                 "connection.poll_seconds",
                 Text("Chu kỳ thăm dò ngoài giới hạn.", "The polling interval is out of range."),
-                Text("Chọn từ 5 giây đến một ngày (86400).", "Choose 5 seconds to one day (86400)."),
+                Text("Chọn từ 1 giây đến một ngày (86400).", "Choose 1 second to one day (86400)."),
                 "/poll_seconds",
             )
         )

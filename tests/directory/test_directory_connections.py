@@ -63,7 +63,7 @@ async def test_the_slash_at_the_end_of_an_endpoint_is_taken_off(store: Store, cl
         ({"ca_file": "ca.pem"}, "connection.ca_file"),
         ({"max_connections": 0}, "connection.max_connections"),
         ({"max_connections": 11}, "connection.max_connections"),
-        ({"poll_seconds": 4}, "connection.poll_seconds"),
+        ({"poll_seconds": 0}, "connection.poll_seconds"),
         ({"options": {"a": float("nan")}}, "connection.options"),
         ({"options": {"a": "x" * 10_001}}, "connection.options"),
     ],

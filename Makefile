@@ -1,0 +1,34 @@
+# Two commands do everything on a machine that has Python 3.11 and make:
+#   make demo          the whole story in one run; make demo KEEP=1 leaves it running
+#   make test          lint, types, import contracts, tests on both databases, coverage, openapi.yaml
+.PHONY: help demo test lint fix lock openapi bench clean
+
+help:
+	@sed -n '2,3p' Makefile | sed 's/^#   //'
+
+demo:
+	@tools/setup run
+	@KEEP=$(KEEP) .venv/bin/python -m demo
+
+test:
+	@tools/setup dev
+	@tools/test
+
+lint:
+	@tools/setup dev
+	@tools/test lint
+
+fix:
+	@tools/setup dev
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+openapi:
+	@tools/setup dev
+	@.venv/bin/python tools/openapi
+
+lock:
+	@tools/setup dev
+	@tools/lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,305 @@
+"""The one place where parts are put together: settings in, a gateway out."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.api import ApiParts, create_api
+from gateway.api.clients import Clients
+from gateway.api.logging import configure
+from gateway.api.meters import Meters
+from gateway.axis.port import Axis, Exchange
+from gateway.axis.settings import VxpSettings
+from gateway.axis.vxp.client import VxpClient
+from gateway.directory.records import Connection
+from gateway.directory.refresh_job import Refresher, Shrank
+from gateway.directory.secret_sources import SecretFile, secret_source
+from gateway.documents.announcing import Announcement, Happening, Passed, unwatched
+from gateway.documents.arriving import Arriver
+from gateway.documents.dispatching import Dispatcher
+from gateway.documents.outgoing import Outgoing
+from gateway.documents.polling import Poller
+from gateway.handover.feed import Bell, Feed
+from gateway.handover.inbox import Inbox
+from gateway.health import Health
+from gateway.jobs import Backoff, JobKind, Jobs, Worker
+from gateway.problems import Kind, Problem, Text
+from gateway.schedule import Schedule
+from gateway.settings import Settings
+from gateway.statuses.receiving import Receiver
+from gateway.statuses.reporting import Reporter, status_packet_of
+from gateway.store import Blobs, FolderBlobs, Store, Transaction, migrate
+
+
+def clock() -> datetime:
+    """The present."""
+    return datetime.now(UTC)
+
+
+def open_store(settings: Settings) -> Store:
+    """The database of these settings."""
+    return Store(settings.store)
+
+
+def open_blobs(settings: Settings) -> Blobs:
+    """The blobs of these settings."""
+    return FolderBlobs(settings.store.blob_folder)
+
+
+def read_secret(source: str) -> str:
+    """The secret that `file:/path` or `env:NAME` names. Raises Problem `connection.secret`, never quoting it."""
+    parsed = secret_source(source)
+    try:
+        found = (
+            Path(parsed.path).read_text(encoding="utf-8") if isinstance(parsed, SecretFile) else os.environ[parsed.name]
+        )
+    except (OSError, KeyError, UnicodeDecodeError):
+        found = ""
+    if secret := found.strip():
+        return secret
+    raise Problem(
+        "connection.secret",
+        Kind.UNAVAILABLE,
+        Text(f"Không đọc được khóa bí mật từ {source}.", f"The secret could not be read from {source}."),
+        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
+    )
+
+
+def axis_for(connection: Connection, secret: str, *, on_exchange: Callable[[Exchange], None] | None = None) -> Axis:
+    """The adapter of a connection. Raises Problem for options that no adapter knows."""
+    known = {field.name for field in fields(VxpSettings)}
+    options = {name: value for name, value in connection.options.items() if name in known}
+    settings = VxpSettings(
+        endpoint=connection.endpoint,
+        allow_plain_http=connection.allow_plain_http,
+        ca_file=Path(connection.ca_file) if connection.ca_file else None,
+        max_connections=connection.max_connections,
+        **options,  # type: ignore[arg-type]  # JSON values; VxpSettings checks their ranges
+    )
+    return VxpClient(settings, system_id=connection.system_id, secret=secret, clock=clock, on_exchange=on_exchange)
+
+
+class Axes:
+    """The adapters in use, one for each connection as it is now configured."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+        self._made: dict[str, tuple[datetime, Axis]] = {}
+        self._skews: dict[str, float] = {}
+
+    async def of(self, connection: Connection) -> Axis:
+        """The adapter; a changed connection gets a new one."""
+        made = self._made.get(connection.id)
+        if made is not None and made[0] == connection.changed_at:
+            return made[1]
+        secret = await asyncio.to_thread(read_secret, connection.secret_source)
+
+        def note(exchange: Exchange) -> None:
+            self._meters.exchange(exchange)
+            if exchange.axis_date is not None:
+                self._skews[connection.id] = (clock() - exchange.axis_date).total_seconds()
+
+        axis = axis_for(connection, secret, on_exchange=note)
+        self._made[connection.id] = (connection.changed_at, axis)
+        if made is not None:
+            await made[1].close()
+        return axis
+
+    def skew_of(self, connection_id: str) -> float | None:
+        """Our clock minus the axis's by its last answer (seconds)."""
+        return self._skews.get(connection_id)
+
+    async def close(self) -> None:
+        """Close all."""
+        for _, axis in self._made.values():
+            await axis.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway put together."""
+
+    settings: Settings
+    store: Store
+    blobs: Blobs
+    jobs: Jobs
+    worker: Worker
+    api: FastAPI
+    axes: Axes
+
+
+@asynccontextmanager
+async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIterator[Gateway]:
+    """A gateway with an open database of the right version; closed at the end. Raises Problem."""
+    store, blobs = open_store(settings), open_blobs(settings)
+    try:
+        await migrate.check(store)
+        built = _put_together(settings, store, blobs, passed)
+        try:
+            yield built
+        finally:
+            await built.axes.close()
+    finally:
+        await store.close()
+
+
+def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed) -> Gateway:
+    meters, bell, jobs = Meters(), Bell(), Jobs(clock)
+    axes = Axes(meters)
+    feed = Feed(store, bell, look_seconds=settings.handover.look_seconds)
+    reporter = Reporter(jobs, feed.announce, clock)
+    outgoing = Outgoing(jobs, feed.announce, clock, settings.documents)
+    inbox = Inbox(
+        store=store,
+        reporter=reporter,
+        announce=feed.announce,
+        bell=bell,
+        clock=clock,
+        settings=settings.handover,
+        passed=passed,
+    )
+    dispatcher = Dispatcher(
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        axis_of=axes.of,
+        status_packet_of=status_packet_of,
+        announce=feed.announce,
+        clock=clock,
+        settings=settings.documents,
+        passed=passed,
+    )
+    poller = Poller(
+        store=store,
+        jobs=jobs,
+        axis_of=axes.of,
+        announce=feed.announce,
+        skew_of=axes.skew_of,
+        clock=clock,
+        settings=settings.documents,
+    )
+    arriver = Arriver(
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        axis_of=axes.of,
+        receive_status=Receiver(feed.announce).receive,
+        announce=feed.announce,
+        clock=clock,
+        settings=settings.documents,
+        limits=settings.limits.limits,
+        passed=passed,
+    )
+    refresher = Refresher(
+        store=store, axis_of=axes.of, shrank=_directory_alarm(feed), clock=clock, hours=settings.serve.directory_hours
+    )
+    schedule = Schedule(store=store, jobs=jobs, clock=clock)
+    horizon = settings.documents.send_horizon_hours * 3600.0
+    patient = Backoff(first=settings.documents.retry_first_seconds, factor=2.0, ceiling=600.0, horizon=horizon)
+    worker = Worker(
+        store,
+        jobs,
+        [
+            JobKind(name="dispatch", handler=dispatcher.handle, policy=patient, exhausted=dispatcher.exhausted),
+            JobKind(name="arrival", handler=arriver.handle, policy=patient, exhausted=arriver.exhausted),
+            JobKind(name="poll", handler=poller.handle, policy=patient),
+            JobKind(name="directory", handler=refresher.handle, policy=patient),
+            JobKind(name="schedule", handler=schedule.handle, policy=patient),
+        ],
+        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        clock=clock,
+        settings=settings.jobs,
+    )
+    health = Health(store=store, blobs=blobs, jobs=jobs, clock=clock, settings=settings.serve)
+    api = create_api(
+        ApiParts(
+            store=store,
+            blobs=blobs,
+            clients=Clients(store, clock, settings.api),
+            outgoing=outgoing,
+            reporter=reporter,
+            inbox=inbox,
+            feed=feed,
+            meters=meters,
+            checks=health.checks,
+            figures=health.figures,
+            busy=health.busy,
+            clock=clock,
+            settings=settings.api,
+            limits=settings.limits.limits,
+        )
+    )
+    return Gateway(settings=settings, store=store, blobs=blobs, jobs=jobs, worker=worker, api=api, axes=axes)
+
+
+async def serve(
+    settings: Settings, *, host: str | None = None, port: int | None = None, passed: Passed = unwatched
+) -> None:
+    """API and worker in one process, until SIGTERM or SIGINT. Prints one line when it is ready."""
+    configure(settings.serve.log_level.upper())
+    async with gateway(settings, passed=passed) as built:
+        stop = asyncio.Event()
+        server = _Server(
+            uvicorn.Config(
+                built.api,
+                host=host or settings.serve.host,
+                port=settings.serve.port if port is None else port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=20,
+            )
+        )
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(work_until(built, stop))
+            await server.serve()
+            stop.set()
+            await working
+
+
+async def work(settings: Settings, *, passed: Passed = unwatched) -> None:
+    """A worker alone, until SIGTERM or SIGINT."""
+    configure(settings.serve.log_level.upper())
+    async with gateway(settings, passed=passed) as built:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await work_until(built, stop)
+
+
+async def work_until(built: Gateway, stop: asyncio.Event) -> None:
+    """Run jobs, the schedule's first of all, until `stop` is set."""
+    async with built.store.begin() as tx:
+        await built.jobs.put(tx, kind="schedule", key="all")
+    await built.worker.run(stop)
+
+
+def _directory_alarm(feed: Feed) -> Shrank:
+    async def shrank(tx: Transaction, connection_id: str, now: datetime) -> None:
+        data = {"connection": connection_id}
+        await feed.announce(tx, Announcement(kind=Happening.ALARM_DIRECTORY, at=now, data=data))
+
+    return shrank
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does; with port 0 nobody could know."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in self.servers:
+            for one in server.sockets:
+                host, port = one.getsockname()[:2]
+                sys.stderr.write(f"gateway ready on http://{host}:{port}\n")
+                sys.stderr.flush()

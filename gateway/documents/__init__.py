@@ -1,0 +1,1 @@
+"""Documents: outgoing, incoming, dispatch. The heart of the two first trips."""

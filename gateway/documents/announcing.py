@@ -1,0 +1,60 @@
+"""What happens to documents is announced inside the transaction in which it happens; rooms above listen.
+
+`handover` turns announcements into events and deliveries. An announcement holds no document content.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.store import Transaction
+
+
+class Happening(StrEnum):
+    """Kinds of announcement; the event feed shows these words."""
+
+    ACCEPTED = "document.accepted"
+    SENDING = "document.sending"
+    SENT = "document.sent"
+    REFUSED = "document.refused"
+    UNKNOWN = "document.unknown"
+    CANCELLED = "document.cancelled"
+    ARRIVED = "document.arrived"
+    ARRIVED_AGAIN = "document.arrived_again"
+    HANDED_OVER = "document.handed_over"
+    HAND_OVER_REFUSED = "document.hand_over_refused"
+    SET_APART = "document.set_apart"
+    STATUS_RECEIVED = "status.received"
+    STATUS_REPORTED = "status.reported"
+    STATUS_SENT = "status.sent"
+    STATUS_LOST = "status.not_delivered"
+    ALARM_QUARANTINE = "alarm.packet_unreadable"
+    ALARM_STRANGER = "alarm.not_addressed_to_us"
+    ALARM_SECRECY = "alarm.secret_document_arrived"
+    ALARM_UNMATCHED = "alarm.status_without_document"
+    ALARM_TWIN = "alarm.same_id_other_content"
+    ALARM_CONNECTION = "alarm.connection_stopped"
+    ALARM_DIRECTORY = "alarm.directory_shrank"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """One thing that happened. `unit_code` None speaks to every unit (an alarm of a connection)."""
+
+    kind: Happening
+    at: datetime
+    unit_code: str | None = None
+    document: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+Announce = Callable[[Transaction, Announcement], Awaitable[None]]
+"""Called with the transaction that is about to commit what it speaks of."""
+
+Passed = Callable[[str], None]
+"""Told that a named point was passed; the fault tests end the process there."""
+
+
+def unwatched(_: str) -> None:
+    """The usual Passed."""

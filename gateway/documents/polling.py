@@ -1,0 +1,127 @@
+"""The way in, first half: the leased poller of one connection lists both message types and books arrivals."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from gateway.axis.port import AxisError, AxisRefused, ErrorClass, Item, MessageType
+from gateway.directory import connections
+from gateway.directory.records import Connection
+from gateway.documents import repository
+from gateway.documents.announcing import Announce, Announcement, Happening
+from gateway.documents.dispatching import AxisOf
+from gateway.documents.model import Arrival, ArrivalState
+from gateway.documents.reasons import reason_of
+from gateway.documents.settings import DocumentsSettings
+from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
+from gateway.store import Store, Transaction, new_id
+from gateway.times import Clock
+
+SkewOf = Callable[[str], float | None]
+"""Our clock minus the axis's, in seconds, by a connection's last answer; None before the first."""
+
+_PORTION = 500
+_UNDER_WAY = frozenset({ArrivalState.BOOKED, ArrivalState.FETCHED, ArrivalState.DELIVERED, ArrivalState.ACKNOWLEDGED})
+
+
+class Poller:
+    """Handles the jobs of kind `poll`; the job's key is the connection's id, and its lease makes it the only poller."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        jobs: Jobs,
+        axis_of: AxisOf,
+        announce: Announce,
+        skew_of: SkewOf,
+        clock: Clock,
+        settings: DocumentsSettings,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._axis_of = axis_of
+        self._announce = announce
+        self._skew_of = skew_of
+        self._clock = clock
+        self._settings = settings
+
+    async def handle(self, job: Claimed) -> Outcome:
+        """One poll. Comes again by the connection's interval, whatever it met."""
+        async with self._store.read() as tx:
+            connection = await connections.find(tx, job.key)
+        if connection is None:
+            return Done()
+        if connection.stopped_reason:
+            return self._later(self._settings.held_seconds)
+        try:
+            axis = await self._axis_of(connection)
+            for kind in MessageType:
+                await self._book(job.lease, connection, await axis.received(kind))
+        except AxisError as error:
+            await self._failed(job.lease, connection, error)
+        else:
+            await self._succeeded(job.lease, connection)
+        return self._later(connection.poll_seconds)
+
+    def _later(self, seconds: int) -> Again:
+        return Again(self._clock() + timedelta(seconds=seconds))
+
+    async def _book(self, lease: Lease, connection: Connection, items: Sequence[Item]) -> None:
+        for start in range(0, len(items), _PORTION):
+            portion = {item.doc_id: item for item in items[start : start + _PORTION]}
+            async with self._store.begin() as tx:
+                await self._jobs.hold(tx, lease)
+                known = await repository.known_arrivals(tx, connection.id, list(portion))
+                for doc_id, item in portion.items():
+                    arrival = known.get(doc_id) or await self._new(tx, connection, item)
+                    if arrival.state in _UNDER_WAY:
+                        await self._jobs.put(tx, kind="arrival", key=arrival.id, lane=_lane(item))
+
+    async def _new(self, tx: Transaction, connection: Connection, item: Item) -> Arrival:
+        now = self._clock()
+        arrival = Arrival(
+            id=new_id(now),
+            connection_id=connection.id,
+            doc_id=item.doc_id,
+            message_type=item.message_type,
+            from_code=_bounded(item.from_code),
+            to_code=_bounded(item.to_code),
+            created_time=item.created_time[:40] if item.created_time else None,
+            state=ArrivalState.BOOKED,
+            packet_id=None,
+            unreadable_sha256=None,
+            fetches=0,
+            reason=None,
+            findings="",
+            booked_at=now,
+            changed_at=now,
+            acknowledged_at=None,
+            acknowledged_as=None,
+        )
+        await repository.add_arrival(tx, arrival)
+        return arrival
+
+    async def _succeeded(self, lease: Lease, connection: Connection) -> None:
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, lease)
+            await connections.record_poll(
+                tx, connection.id, at=self._clock(), clock_skew_seconds=self._skew_of(connection.id)
+            )
+
+    async def _failed(self, lease: Lease, connection: Connection, error: AxisError) -> None:
+        now = self._clock()
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, lease)
+            await connections.record_poll(tx, connection.id, at=now, error=reason_of(error))
+            if isinstance(error, AxisRefused) and error.error_class is ErrorClass.CONFIGURATION:
+                await connections.stop(tx, connection.id, reason_of(error), now)
+                data = {"connection": connection.id, "reason": reason_of(error)}
+                await self._announce(tx, Announcement(kind=Happening.ALARM_CONNECTION, at=now, data=data))
+
+
+def _bounded(code: str | None) -> str | None:
+    return code[:100] if code else None
+
+
+def _lane(item: Item) -> Lane:
+    return Lane.THIRD if item.message_type is MessageType.STATUS else Lane.NORMAL

@@ -1,0 +1,39 @@
+"""Settings of the documents room."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AckUnreadable(StrEnum):
+    """What the axis is told of a packet that cannot be read."""
+
+    FAIL = "fail"
+    DONE = "done"
+    NOTHING = "nothing"
+
+
+class DocumentsSettings(BaseModel):
+    """Each with its default, unit and reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ack_unreadable: AckUnreadable = Field(
+        AckUnreadable.FAIL,
+        description="What the axis is told of a packet that two equal copies show to be unreadable. "
+        "fail tells its sender the truth; nothing leaves it on the list.",
+    )
+    status_repeats: int = Field(
+        6, ge=1, le=50, description="How often a status of unknown outcome is sent in all; a status twice harms nobody."
+    )
+    max_recipients: int = Field(500, ge=1, le=10_000, description="Recipients of one document; bounds its packet.")
+    max_files: int = Field(200, ge=0, le=10_000, description="Files of one document; bounds its packet.")
+    send_horizon_hours: int = Field(
+        72, ge=1, description="Hours for which a document that cannot leave is tried again before a person is asked."
+    )
+    retry_first_seconds: float = Field(
+        2.0, gt=0, le=3600, description="Seconds before a first repeat, at the longest; doubles, up to ten minutes."
+    )
+    held_seconds: int = Field(
+        30, ge=1, description="Seconds between looks at a connection that observes or is stopped, by what waits for it."
+    )

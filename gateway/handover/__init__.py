@@ -1,0 +1,1 @@
+"""Hand-over: what the document system is told. The event feed, the inbox and its claims."""

@@ -1,0 +1,176 @@
+"""The inbox: a document system claims what waits for it, stores it, and confirms. Then 01 goes out by itself."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gateway.documents import repository as documents
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.model import Document, DocumentState
+from gateway.handover import repository
+from gateway.handover.feed import Bell, look_until
+from gateway.handover.model import Delivery, DeliveryState
+from gateway.handover.settings import HandoverSettings
+from gateway.problems import Kind, Problem, Text
+from gateway.statuses.reporting import Reporter
+from gateway.store import Store, Transaction
+from gateway.times import Clock
+
+ARRIVED = "01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery claimed, with its document."""
+
+    delivery: Delivery
+    document: Document
+
+
+class Inbox:
+    """Claims and their ends."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reporter: Reporter,
+        announce: Announce,
+        bell: Bell,
+        clock: Clock,
+        settings: HandoverSettings,
+        passed: Passed = unwatched,
+    ) -> None:
+        self._store = store
+        self._reporter = reporter
+        self._announce = announce
+        self._bell = bell
+        self._clock = clock
+        self._settings = settings
+        self._passed = passed
+
+    async def claim(self, unit_codes: Collection[str], *, limit: int, wait: float = 0) -> list[Claim]:
+        """Up to `limit` deliveries, leased to the caller; waits so many seconds for the first when there is none."""
+        bounded = min(wait, self._settings.max_wait_seconds)
+
+        async def look() -> list[Claim]:
+            return await self._claim_now(sorted(unit_codes), limit)
+
+        return await look_until(look, self._bell, bounded, self._settings.look_seconds)
+
+    async def confirm(self, delivery_id: str, lease: str, unit_codes: Collection[str]) -> Delivery:
+        """The document system has it: handed over, and 01 goes out. Said twice it is the same.
+
+        Raises Problem `delivery.unknown` (NOT_FOUND), `delivery.lease` (CONFLICT) when another claim holds it.
+        """
+        async with self._store.begin() as tx:
+            delivery = await self._held(tx, delivery_id, lease, unit_codes)
+            if delivery.state is not DeliveryState.HANDED_OVER:
+                delivery = await self._hand_over(tx, delivery)
+        self._passed("delivery.handed_over")
+        return delivery
+
+    async def reject(self, delivery_id: str, lease: str, reason: str, unit_codes: Collection[str]) -> Delivery:
+        """The document system cannot take it now: offered again later, and set apart after too many rejects."""
+        now = self._clock()
+        async with self._store.begin() as tx:
+            delivery = await self._held(tx, delivery_id, lease, unit_codes)
+            if delivery.state is not DeliveryState.CLAIMED:
+                raise _lease_problem()
+            rejects = delivery.rejects + 1
+            apart = rejects >= self._settings.rejects_before_set_apart
+            pause = timedelta(seconds=self._settings.reject_pause_seconds * 2 ** (rejects - 1))
+            delivery = replace(
+                delivery,
+                state=DeliveryState.SET_APART if apart else DeliveryState.WAITING,
+                lease=None,
+                lease_until=None,
+                available_at=now + pause,
+                rejects=rejects,
+                last_reject=reason,
+            )
+            await repository.save_delivery(tx, delivery)
+            if apart:
+                await documents.set_document_state(tx, delivery.document_id, DocumentState.SET_APART, now)
+            await self._tell(tx, delivery, Happening.SET_APART if apart else Happening.HAND_OVER_REFUSED)
+        return delivery
+
+    async def settle_by_report(self, tx: Transaction, document: Document) -> None:
+        """A document system that reports a step of a document has it: what was not confirmed counts as handed over."""
+        delivery = await repository.delivery_of(tx, document.id)
+        if delivery is not None and delivery.state is not DeliveryState.HANDED_OVER:
+            await self._hand_over(tx, delivery)
+
+    async def _claim_now(self, unit_codes: list[str], limit: int) -> list[Claim]:
+        now = self._clock()
+        until = now + timedelta(seconds=self._settings.claim_seconds)
+        claims = []
+        async with self._store.read() as tx:
+            if not await repository.open_deliveries(tx, unit_codes=unit_codes, now=now, limit=1, lock=False):
+                return []
+        async with self._store.begin() as tx:
+            for delivery in await repository.open_deliveries(tx, unit_codes=unit_codes, now=now, limit=limit):
+                document = await documents.find_document(tx, delivery.document_id)
+                if document is None:
+                    continue
+                claimed = replace(
+                    delivery, state=DeliveryState.CLAIMED, lease=secrets.token_urlsafe(24), lease_until=until
+                )
+                await repository.save_delivery(tx, claimed)
+                claims.append(Claim(delivery=claimed, document=document))
+        return claims
+
+    async def _held(self, tx: Transaction, delivery_id: str, lease: str, unit_codes: Collection[str]) -> Delivery:
+        delivery = await repository.find_delivery(tx, delivery_id)
+        if delivery is None or delivery.unit_code not in unit_codes:
+            raise Problem(
+                "delivery.unknown",
+                Kind.NOT_FOUND,
+                Text("Không có mục này trong hộp đến của bạn.", "There is no such entry in your inbox."),
+                Text("Nhận lại bằng POST /v1/inbox:claim.", "Claim again with POST /v1/inbox:claim."),
+            )
+        if delivery.lease is None or not secrets.compare_digest(delivery.lease.encode(), lease.encode()):
+            raise _lease_problem()
+        return delivery
+
+    async def _hand_over(self, tx: Transaction, delivery: Delivery) -> Delivery:
+        """Handed over and 01, in one transaction: one is never there without the other (rule 9, G-21)."""
+        now = self._clock()
+        document = await documents.find_document(tx, delivery.document_id)
+        if document is None:
+            raise LookupError("the document of a delivery is missing")
+        handed = replace(delivery, state=DeliveryState.HANDED_OVER, lease_until=None, handed_over_at=now)
+        await repository.save_delivery(tx, handed)
+        await documents.set_document_state(tx, document.id, DocumentState.HANDED_OVER, now)
+        await self._tell(tx, handed, Happening.HANDED_OVER)
+        await self._reporter.report(tx, document, code=ARRIVED, source_time=now)
+        return handed
+
+    async def _tell(self, tx: Transaction, delivery: Delivery, kind: Happening) -> None:
+        await self._announce(
+            tx,
+            Announcement(
+                kind=kind,
+                at=self._clock(),
+                unit_code=delivery.unit_code,
+                document=delivery.document_id,
+                data={"delivery": delivery.id},
+            ),
+        )
+
+
+def _lease_problem() -> Problem:
+    return Problem(
+        "delivery.lease",
+        Kind.CONFLICT,
+        Text(
+            "Mã giữ chỗ không còn hiệu lực: mục này đã được nhận lại hoặc đã kết thúc.",
+            "The lease no longer holds: the entry was claimed again, or has come to its end.",
+        ),
+        Text(
+            "Nhận lại bằng POST /v1/inbox:claim rồi xác nhận bằng mã mới.",
+            "Claim again, and confirm with the new lease.",
+        ),
+        field="/lease",
+    )

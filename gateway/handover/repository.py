@@ -1,0 +1,208 @@
+"""Tables and SQL of deliveries and events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from gateway.handover.model import Delivery, DeliveryState, Event
+from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+
+delivery_table = Table(
+    "delivery",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("document_id", String(36), ForeignKey("document.id"), nullable=False, unique=True),
+    Column("unit_code", String(35), ForeignKey("unit.code"), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("lease", String(64)),
+    Column("lease_until", UtcDateTime),
+    Column("available_at", UtcDateTime, nullable=False),
+    Column("rejects", Integer, nullable=False),
+    Column("last_reject", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("handed_over_at", UtcDateTime),
+    Index("ix_delivery_open", "state", "unit_code", "available_at"),
+)
+
+event_table = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(50), nullable=False),
+    Column("unit_code", String(35)),
+    Column("document_id", String(36)),
+    Column("data", JsonColumn, nullable=False),
+    Index("ix_event_document", "document_id", "seq"),
+    Index("ix_event_unit", "unit_code", "seq"),
+    sqlite_autoincrement=True,
+)
+
+_EVENT_LOCK = 0x4C54_4757  # "LTGW": one writer of events at a time, so that seq grows in the order of commits
+
+
+async def add_event(
+    tx: Transaction,
+    *,
+    at: datetime,
+    kind: str,
+    unit_code: str | None,
+    document_id: str | None,
+    data: Mapping[str, str],
+) -> None:
+    """Append to the feed. A reader that has seen a seq never misses a smaller one."""
+    if tx.connection.dialect.name == "postgresql":
+        await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _EVENT_LOCK})
+    await tx.execute(
+        insert(event_table).values(at=at, kind=kind, unit_code=unit_code, document_id=document_id, data=dict(data))
+    )
+
+
+async def events_after(tx: Transaction, *, unit_codes: Sequence[str], after: int, limit: int) -> list[Event]:
+    """Events of these units, and those that speak to every unit, in order."""
+    column = event_table.c
+    statement = (
+        select(event_table)
+        .where(column.seq > after, or_(column.unit_code.in_(unit_codes), column.unit_code.is_(None)))
+        .order_by(column.seq)
+        .limit(limit)
+    )
+    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def events_of(tx: Transaction, document_id: str) -> list[Event]:
+    """All that happened to a document, in order."""
+    statement = select(event_table).where(event_table.c.document_id == document_id).order_by(event_table.c.seq)
+    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def add_delivery(tx: Transaction, delivery: Delivery, *, priority: int) -> None:
+    """Store a delivery that waits."""
+    await tx.execute(
+        insert(delivery_table).values(
+            id=delivery.id,
+            document_id=delivery.document_id,
+            unit_code=delivery.unit_code,
+            state=delivery.state,
+            priority=priority,
+            available_at=delivery.available_at,
+            rejects=0,
+            created_at=delivery.created_at,
+        )
+    )
+
+
+async def open_deliveries(
+    tx: Transaction, *, unit_codes: Sequence[str], now: datetime, limit: int, lock: bool = True
+) -> list[Delivery]:
+    """Deliveries that may be claimed, most urgent and oldest first; locked ones are skipped by other claimers."""
+    column = delivery_table.c
+    statement = (
+        select(delivery_table)
+        .where(
+            column.unit_code.in_(unit_codes),
+            or_(
+                and_(column.state == DeliveryState.WAITING, column.available_at <= now),
+                and_(column.state == DeliveryState.CLAIMED, column.lease_until <= now),
+            ),
+        )
+        .order_by(column.priority.desc(), column.created_at, column.id)
+        .limit(limit)
+    )
+    if lock:
+        statement = statement.with_for_update(skip_locked=True)
+    return [_delivery(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def find_delivery(tx: Transaction, id: str) -> Delivery | None:
+    """The delivery with our id, locked for this transaction."""
+    statement = select(delivery_table).where(delivery_table.c.id == id).with_for_update()
+    row = (await tx.execute(statement)).mappings().first()
+    return _delivery(row) if row else None
+
+
+async def delivery_of(tx: Transaction, document_id: str) -> Delivery | None:
+    """The delivery of a document, locked for this transaction."""
+    statement = select(delivery_table).where(delivery_table.c.document_id == document_id).with_for_update()
+    row = (await tx.execute(statement)).mappings().first()
+    return _delivery(row) if row else None
+
+
+async def save_delivery(tx: Transaction, delivery: Delivery) -> None:
+    """Write back a delivery."""
+    await tx.execute(
+        update(delivery_table)
+        .where(delivery_table.c.id == delivery.id)
+        .values(
+            state=delivery.state,
+            lease=delivery.lease,
+            lease_until=delivery.lease_until,
+            available_at=delivery.available_at,
+            rejects=delivery.rejects,
+            last_reject=delivery.last_reject,
+            handed_over_at=delivery.handed_over_at,
+        )
+    )
+
+
+async def oldest_unhanded(tx: Transaction) -> datetime | None:
+    """When the oldest delivery that is not handed over was made."""
+    column = delivery_table.c
+    statement = select(func.min(column.created_at)).where(
+        column.state.in_((DeliveryState.WAITING, DeliveryState.CLAIMED))
+    )
+    return cast(datetime | None, (await tx.execute(statement)).scalar())
+
+
+async def delivery_counts(tx: Transaction) -> list[tuple[str, int]]:
+    """(state, count) for metrics."""
+    statement = select(delivery_table.c.state, func.count()).group_by(delivery_table.c.state)
+    return [(row[0], row[1]) for row in await tx.execute(statement)]
+
+
+def _event(row: RowMapping) -> Event:
+    data = row["data"] if isinstance(row["data"], dict) else {}
+    return Event(
+        seq=row["seq"],
+        at=row["at"],
+        kind=row["kind"],
+        unit_code=row["unit_code"],
+        document_id=row["document_id"],
+        data={str(name): str(value) for name, value in data.items()},
+    )
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        document_id=row["document_id"],
+        unit_code=row["unit_code"],
+        state=DeliveryState(row["state"]),
+        lease=row["lease"],
+        lease_until=row["lease_until"],
+        available_at=row["available_at"],
+        rejects=row["rejects"],
+        last_reject=row["last_reject"],
+        created_at=row["created_at"],
+        handed_over_at=row["handed_over_at"],
+    )

@@ -1,0 +1,158 @@
+"""What readiness and metrics look at: each check named, with the reason and what to do."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from gateway.api.meters import Figures
+from gateway.api.ops import Check, Reading
+from gateway.directory import connections
+from gateway.directory.records import Connection, Mode
+from gateway.documents import repository as documents
+from gateway.handover import repository as handover
+from gateway.jobs import Jobs, JobState
+from gateway.problems import Text
+from gateway.settings import ServeSettings
+from gateway.store import Blobs, Store, migrate
+from gateway.times import Clock, shown
+
+MB = 1024 * 1024
+
+
+class Health:
+    """The checks of this node and the figures of the whole gateway."""
+
+    def __init__(self, *, store: Store, blobs: Blobs, jobs: Jobs, clock: Clock, settings: ServeSettings) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._jobs = jobs
+        self._clock = clock
+        self._settings = settings
+
+    async def checks(self) -> Sequence[Check]:
+        """Database, blob folder, disk, and for each connection its last good poll and its clock."""
+        fixed = [
+            Check("database", self._database),
+            Check("blobs", self._blob_folder),
+            Check("disk", self._disk),
+        ]
+        async with self._store.read() as tx:
+            known = await connections.every(tx)
+        for connection in known:
+            fixed.append(Check(f"poll:{connection.id}", partial(self._poll, connection)))
+            fixed.append(Check(f"clock:{connection.id}", partial(self._skew, connection)))
+        return fixed
+
+    async def figures(self) -> Figures:
+        """What the database says now."""
+        now = self._clock()
+        async with self._store.read() as tx:
+            known = await connections.every(tx)
+            return Figures(
+                documents=tuple(await documents.document_counts(tx)),
+                dispatches=tuple(await documents.dispatch_counts(tx)),
+                arrivals=tuple(await documents.arrival_counts(tx)),
+                oldest_unsent=_age(now, await documents.oldest_unsent(tx)),
+                oldest_unhanded=_age(now, await handover.oldest_unhanded(tx)),
+                oldest_unacknowledged=_age(now, await documents.oldest_unacknowledged(tx)),
+                poll_ages=tuple(
+                    (one.id, (now - one.last_good_poll_at).total_seconds()) for one in known if one.last_good_poll_at
+                ),
+                jobs=tuple((one.kind, one.state, one.count) for one in await self._jobs.counts(tx)),
+                disk_free_bytes=self._blobs.free_bytes(),
+            )
+
+    async def busy(self) -> int | None:
+        """Seconds after which to come back when disk or queue are past their marks; None when there is room."""
+        if await asyncio.to_thread(self._blobs.free_bytes) < self._settings.disk_free_mb * MB:
+            return 300
+        async with self._store.read() as tx:
+            waiting = sum(
+                one.count
+                for one in await self._jobs.counts(tx)
+                if one.kind == "dispatch" and one.state is JobState.WAITING
+            )
+        return 60 if waiting >= self._settings.queue_mark else None
+
+    async def _database(self) -> Reading:
+        await migrate.check(self._store)
+        return Reading(ok=True, reason=Text("Cơ sở dữ liệu trả lời, đúng phiên bản.", "It answers, at our version."))
+
+    async def _blob_folder(self) -> Reading:
+        await asyncio.to_thread(self._blobs.probe)
+        return Reading(ok=True, reason=Text("Kho tệp ghi được.", "The blob folder can be written."))
+
+    async def _disk(self) -> Reading:
+        free = await asyncio.to_thread(self._blobs.free_bytes) // MB
+        mark = self._settings.disk_free_mb
+        return Reading(
+            ok=free >= mark,
+            reason=Text(
+                f"Còn trống {free} MB, mức tối thiểu {mark} MB.", f"{free} MB free, at least {mark} MB wanted."
+            ),
+            action=Text("Giải phóng hoặc mở rộng ổ đĩa.", "Free disk space, or add some.")
+            if free < mark
+            else Text("Không cần làm gì.", "Nothing to do."),
+        )
+
+    async def _poll(self, connection: Connection) -> Reading:
+        if connection.stopped_reason:
+            return Reading(
+                ok=False,
+                reason=Text(
+                    f"Kết nối đã dừng: {connection.stopped_reason}.",
+                    f"The connection is stopped: {connection.stopped_reason}.",
+                ),
+                action=Text(
+                    f"Chạy 'gateway doctor {connection.id}', sửa cấu hình rồi 'gateway connections resume {connection.id}'.",
+                    f"Run 'gateway doctor {connection.id}', correct it, then 'gateway connections resume {connection.id}'.",
+                ),
+            )
+        last = connection.last_good_poll_at
+        since = (self._clock() - (last or connection.created_at)).total_seconds()
+        late = since > max(self._settings.poll_late_seconds, 3 * connection.poll_seconds)
+        seen = shown(last) if last else "-"
+        mode = connection.mode.value
+        error = f" ({connection.last_poll_error})" if connection.last_poll_error else ""
+        return Reading(
+            ok=not late,
+            reason=Text(
+                f"Lần hỏi trục thành công gần nhất: {seen}{error}; chế độ {mode}.",
+                f"Last good poll of the axis: {seen}{error}; mode {mode}.",
+            ),
+            action=Text(
+                f"Chạy 'gateway doctor {connection.id}' để biết tầng nào từ chối.",
+                f"Run 'gateway doctor {connection.id}' to see which layer refuses.",
+            )
+            if late
+            else _mode_action(connection),
+        )
+
+    async def _skew(self, connection: Connection) -> Reading:
+        skew, mark = connection.clock_skew_seconds, self._settings.clock_skew_seconds
+        if skew is None:
+            return Reading(
+                ok=True, reason=Text("Chưa có trả lời của trục để so giờ.", "No answer of the axis to compare yet.")
+            )
+        off = abs(skew) > mark
+        return Reading(
+            ok=not off,
+            reason=Text(f"Giờ máy lệch trục {skew:+.0f} giây.", f"Our clock differs from the axis's by {skew:+.0f} s."),
+            action=Text("Đồng bộ giờ máy chủ (NTP).", "Synchronise this server's clock (NTP).")
+            if off
+            else Text("Không cần làm gì.", "Nothing to do."),
+        )
+
+
+def _mode_action(connection: Connection) -> Text:
+    if connection.mode is Mode.ACTIVE:
+        return Text("Không cần làm gì.", "Nothing to do.")
+    return Text(
+        f"Kết nối đang quan sát, chưa gửi và chưa xác nhận: 'gateway connections activate {connection.id} --since NGÀY'.",
+        f"It only observes, sends and acknowledges nothing: 'gateway connections activate {connection.id} --since DATE'.",
+    )
+
+
+def _age(now: datetime, then: datetime | None) -> float | None:
+    return (now - then).total_seconds() if then else None

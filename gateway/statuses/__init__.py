@@ -1,0 +1,1 @@
+"""Statuses: the state machine, feedback out and in. The third trip."""
