@@ -64,6 +64,7 @@ class Store:
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
+        self._writing: asyncio.Task[object] | None = None
         url = settings.engine_url
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
         if self.dialect == "sqlite":
@@ -107,8 +108,15 @@ class Store:
         if self._turn is None:
             yield
             return
+        task = asyncio.current_task()
+        if self._writing is not None and self._writing is task:
+            raise RuntimeError("a write transaction was begun inside another one, and would wait for itself for ever")
         async with self._turn:
-            yield
+            self._writing = task
+            try:
+                yield
+            finally:
+                self._writing = None
 
 
 def _sqlite_engine(settings: StoreSettings, *, begin: str, query_only: bool) -> AsyncEngine:

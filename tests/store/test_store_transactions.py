@@ -88,6 +88,21 @@ async def test_a_writer_cancelled_while_it_waits_for_its_turn_holds_up_nobody(sh
     assert await numbers(shelves) in ([1, 3], [1, 2, 3])
 
 
+async def test_a_writer_inside_a_writer_is_an_error_instead_of_waiting_for_itself(shelves: Store) -> None:
+    if shelves.dialect != "sqlite":
+        pytest.skip("PostgreSQL's writers do not queue")
+
+    async def nest() -> None:
+        async with shelves.begin(), shelves.begin():
+            pass
+
+    with pytest.raises(RuntimeError, match="inside another"):
+        await nest()
+    async with shelves.begin() as tx:
+        await tx.execute(insert(thing).values(number=1, shelf="trên"))
+    assert await numbers(shelves) == [1]
+
+
 async def test_calls_for_after_the_commit_run_when_others_can_see_it(shelves: Store) -> None:
     seen: list[str] = []
     async with shelves.begin() as tx:
