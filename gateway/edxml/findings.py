@@ -1,8 +1,8 @@
 """What was found odd or wrong in a packet: one coded sentence each.
 
 Codes are `<class>.<path>`: N missing, R too long or out of range, M not an allowed value, T wrong type
-(`N.MessageHeader.From.OrganId`), and of ours L would not arrive as written. Codes that speak of the container rather than of a field begin with `X.` (XML),
-`A.` (attachment) or `Z.` (zip).
+(`N.MessageHeader.From.OrganId`), and L would not arrive as written. Codes that speak of the container rather than of a
+field begin with `X.` (XML), `A.` (attachment) or `Z.` (zip).
 """
 
 from dataclasses import dataclass
