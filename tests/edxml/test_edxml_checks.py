@@ -267,7 +267,7 @@ def test_one_wrong_value_of_a_status_gives_one_finding(update: dict[str, object]
     assert [found.code for found in check_status(packet)] == [code]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(odd_documents(), file_sets())
 def test_whatever_is_checked_every_finding_speaks_two_languages_and_quotes_nothing(
     packet: DocumentPacket, files: list[FileToSend]

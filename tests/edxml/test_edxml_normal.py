@@ -168,7 +168,7 @@ def test_a_status_is_its_header() -> None:
     assert meaning_hash(other) != meaning_hash(PLAIN_STATUS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), file_sets(), st.lists(hops() | st.none(), max_size=4))
 def test_any_number_of_passes_through_the_axis_changes_no_meaning(
     packet: DocumentPacket, files: list[FileToSend], passes: list[TraceHeader | None]
@@ -190,7 +190,7 @@ def test_any_number_of_passes_changes_no_status(packet: StatusPacket, passes: in
     assert (normal_status(arrived), meaning_hash(arrived)) == (normal_status(packet), meaning_hash(packet))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), hops())
 def test_hops_and_blanks_change_no_meaning(packet: DocumentPacket, hop: TraceHeader) -> None:
     header = packet.message_header.model_copy(
@@ -207,7 +207,7 @@ def test_hops_and_blanks_change_no_meaning(packet: DocumentPacket, hop: TraceHea
     assert meaning_hash(other) == meaning_hash(packet)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(documents() | statuses(), st.data())
 def test_changing_any_value_changes_the_meaning(packet: DocumentPacket | StatusPacket, data: st.DataObject) -> None:
     if isinstance(packet, StatusPacket):

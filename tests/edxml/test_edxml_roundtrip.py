@@ -36,7 +36,7 @@ def found_files(packet: ReadPacket) -> list[FileDigest]:
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), file_sets())
 def test_a_document_is_read_as_it_was_written(packet: DocumentPacket, files: list[FileToSend]) -> None:
     sinks = TemporarySinks()
@@ -51,7 +51,7 @@ def test_a_document_is_read_as_it_was_written(packet: DocumentPacket, files: lis
         sinks.close()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(statuses())
 def test_a_status_is_read_as_it_was_written(packet: StatusPacket) -> None:
     out = BytesIO()
@@ -61,7 +61,7 @@ def test_a_status_is_read_as_it_was_written(packet: StatusPacket) -> None:
     assert found.readable
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), file_sets(), hops())
 def test_the_axis_written_out_and_read_again_changes_no_meaning(
     packet: DocumentPacket, files: list[FileToSend], hop: TraceHeader

@@ -121,7 +121,7 @@ def leaves(tree: etree._Element) -> Iterator[tuple[str, etree._Element]]:
                     yield ".".join(reversed(names)), element
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(documents() | statuses(), st.data())
 def test_lengths_of_the_checks_are_those_of_the_strict_schema(
     packet: DocumentPacket | StatusPacket, data: st.DataObject

@@ -198,21 +198,21 @@ def test_sender_of_a_status_is_told_too() -> None:
     assert [finding.code for finding in lost(StatusPacket(message_header=odd))] == ["L.MessageHeader.Timestamp"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(odd_documents())
 def test_nothing_is_lost_silently(packet: DocumentPacket) -> None:
     if not lost(packet):
         assert normal_document(survive(packet), []) == normal_document(packet, [])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(odd_documents())
 def test_a_second_pass_changes_nothing_more(packet: DocumentPacket) -> None:
     once = survive(packet)
     assert survive(once) == once
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), hops())
 def test_what_passes_the_checks_loses_nothing(packet: DocumentPacket, hop: TraceHeader) -> None:
     sent = completed(packet)

@@ -279,7 +279,7 @@ def test_carriage_return_in_a_value_survives_parsing() -> None:
     assert root.findtext(f".//{{{NAMESPACE}}}BussinessDocReason") == "a\rb\nc"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(documents(), file_sets())
 def test_every_document_is_well_formed_and_holds_its_files(packet: DocumentPacket, files: list[FileToSend]) -> None:
     text = written(packet, *files)
