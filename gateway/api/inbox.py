@@ -1,0 +1,90 @@
+"""/v1/inbox: claim what waits, store it, confirm it. Then 01 goes out by itself."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.api import views
+from gateway.api.clients import Client
+from gateway.api.door import client_of
+from gateway.api.parameters import PRINTABLE, DeliveryPath
+from gateway.api.responses import problems
+from gateway.api.waiting import unless_gone
+from gateway.handover.inbox import Inbox
+from gateway.problems import Kind, Problem, Text
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClaimIn(_Said):
+    """What to claim: of one unit, or of all that the key is bound to."""
+
+    limit: int = Field(10, ge=1, le=100, description="At most so many.")
+    wait: int = Field(0, ge=0, le=300, description="Seconds to wait for the first, bounded by a setting.")
+    unit: str | None = Field(None, max_length=35, pattern=PRINTABLE, description="Only this unit.")
+
+
+class ConfirmIn(_Said):
+    """The document was stored."""
+
+    lease: str = Field(min_length=1, max_length=100, pattern=PRINTABLE)
+
+
+class RejectIn(_Said):
+    """The document cannot be taken now."""
+
+    lease: str = Field(min_length=1, max_length=100, pattern=PRINTABLE)
+    reason: str = Field(min_length=1, max_length=500, pattern=PRINTABLE)
+
+
+def router(inbox: Inbox, *, most_seconds: int) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/v1", tags=["inbox"])
+
+    @routes.post(
+        "/inbox:claim",
+        operation_id="claimInbox",
+        summary="Claim documents that wait for their document system",
+        responses=problems(400, 401, 404, 408, 413, 422, 503),
+    )
+    async def claim_inbox(request: Request, said: Annotated[ClaimIn, Body()]) -> views.ClaimList:
+        units = _units(client_of(request), said.unit)
+        asked = inbox.claim(units, limit=said.limit, wait=min(said.wait, most_seconds))
+        return views.ClaimList(items=tuple(views.claim(one) for one in await unless_gone(request, asked)))
+
+    @routes.post(
+        "/inbox/{id}/confirm",
+        operation_id="confirmDelivery",
+        summary="The document was stored: it counts as handed over, and 01 goes out",
+        responses=problems(400, 401, 404, 408, 409, 413, 422, 503),
+    )
+    async def confirm(request: Request, id: DeliveryPath, said: Annotated[ConfirmIn, Body()]) -> views.DeliveryView:
+        return views.delivery(await inbox.confirm(id, said.lease, client_of(request).units))
+
+    @routes.post(
+        "/inbox/{id}/reject",
+        operation_id="rejectDelivery",
+        summary="It cannot be taken now: it comes back later, and is set apart after too many times",
+        responses=problems(400, 401, 404, 408, 409, 413, 422, 503),
+    )
+    async def reject(request: Request, id: DeliveryPath, said: Annotated[RejectIn, Body()]) -> views.DeliveryView:
+        return views.delivery(await inbox.reject(id, said.lease, said.reason, client_of(request).units))
+
+    return routes
+
+
+def _units(client: Client, unit: str | None) -> frozenset[str]:
+    if unit is None:
+        return client.units
+    if unit not in client.units:
+        raise Problem(
+            "unit.not_yours",
+            Kind.NOT_FOUND,
+            Text("Khóa API này không gắn với đơn vị nào có mã như vậy.", "This key is bound to no unit of this code."),
+            Text("Bỏ trường unit hoặc dùng mã đơn vị của khóa.", "Leave out unit, or name one of the key's units."),
+            field="/unit",
+        )
+    return frozenset({unit})
