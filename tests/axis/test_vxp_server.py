@@ -29,6 +29,7 @@ from gateway.axis.vxp.backend import (
 from gateway.axis.vxp.server import ServerLimits, axis_app
 from gateway.axis.vxp.wire import Operation
 from gateway.edxml.sinks import Sink, Source
+from gateway.problems import Kind, Problem, Text
 from gateway.simulator.serving import serving
 from gateway.store import FolderBlobs
 from gateway.store.blobs import FolderBlobWriter
@@ -53,7 +54,7 @@ class Backend:
     blobs: FolderBlobs
     packet: bytes = PACKET
     items: list[Item] = field(default_factory=lambda: [ITEM])
-    refusal: ServerFail | None = None
+    refusal: ServerFail | Problem | None = None
     asked: list[object] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     discarded: int = 0
@@ -272,6 +273,11 @@ class TestSendEdoc:
             "ErrorDesc": "Don vi nhan khong ton tai",
             "DocId": "5f",
         }
+
+    def test_what_the_backend_cannot_do_is_a_system_error(self, caller: Caller, backend: Backend) -> None:
+        backend.refusal = Problem("blob.disk_full", Kind.UNAVAILABLE, Text("Hết đĩa", "Full"), Text("Dọn", "Clean"))
+        answer = caller.send(PACKET, "H99")
+        assert (answer["ErrorCode"], answer["ErrorDesc"]) == ("20", "Loi he thong: blob.disk_full")
 
     def test_a_body_over_the_limit_is_refused(self, caller: Caller, backend: Backend) -> None:
         assert caller.send(b"x" * 2000, "H99")["ErrorCode"] == "10"

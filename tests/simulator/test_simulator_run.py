@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,8 @@ def test_a_port_that_is_taken_is_a_problem(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(Problem, match=r"simulator\.port"):
             run(port, [SystemSpec.parse("a:b:H99")], [], clock=lambda: NOW)
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement_of_tcp() -> None:
+    with listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

@@ -88,7 +88,7 @@ class Acknowledgement:
 
 
 class AxisBackend(Protocol):
-    """What answers the operations. Each method may raise ServerFail; `system_id` has proved who it is."""
+    """What answers the operations. Each method may raise ServerFail, or Problem, which becomes code 20; `system_id` has proved who it is."""
 
     async def received(self, query: ReceivedQuery) -> Rows[Item]:
         """What is addressed to the system and not acknowledged."""

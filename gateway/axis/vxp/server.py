@@ -29,6 +29,7 @@ from gateway.axis.vxp.backend import (
 )
 from gateway.axis.vxp.wire import Operation, Param
 from gateway.edxml.sinks import Sink
+from gateway.problems import Problem
 from gateway.times import Clock
 
 
@@ -101,6 +102,9 @@ class _Server:
             return await self._other(operation, call, content)
         except ServerFail as fail:
             return answers.failure(fail, with_doc_id=is_send)
+        except Problem as problem:
+            unable = ServerFail(ErrorCode.SYSTEM_ERROR, f"Lỗi hệ thống: {problem.code}")
+            return answers.failure(unable, with_doc_id=is_send)
 
     def _verified(self, scope: Scope) -> wire.Verified:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
