@@ -5,10 +5,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,11 +36,15 @@ from gateway.handover.inbox import Inbox
 from gateway.health import Health
 from gateway.jobs import Backoff, JobKind, Jobs, Worker
 from gateway.problems import Kind, Problem, Text
-from gateway.schedule import Schedule
+from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
 from gateway.store import Blobs, FolderBlobs, Store, Transaction, migrate
+
+
+_LONGEST_USE = timedelta(hours=1)
+"""No exchange with an axis lasts longer."""
 
 
 def clock() -> datetime:
@@ -96,25 +101,22 @@ class Axes:
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
         self._made: dict[str, tuple[datetime, Axis]] = {}
+        self._retired: list[tuple[datetime, Axis]] = []
         self._skews: dict[str, float] = {}
+        self._making = asyncio.Lock()
 
     async def of(self, connection: Connection) -> Axis:
-        """The adapter; a changed connection gets a new one."""
-        made = self._made.get(connection.id)
-        if made is not None and made[0] == connection.changed_at:
-            return made[1]
-        secret = await asyncio.to_thread(read_secret, connection.secret_source)
-
-        def note(exchange: Exchange) -> None:
-            self._meters.exchange(exchange)
-            if exchange.axis_date is not None:
-                self._skews[connection.id] = (clock() - exchange.axis_date).total_seconds()
-
-        axis = axis_for(connection, secret, on_exchange=note)
-        self._made[connection.id] = (connection.changed_at, axis)
-        if made is not None:
-            await made[1].close()
-        return axis
+        """The adapter; a changed connection gets a new one, which reads its secret anew."""
+        async with self._making:
+            made = self._made.get(connection.id)
+            if made is not None and made[0] == connection.changed_at:
+                return made[1]
+            secret = await asyncio.to_thread(read_secret, connection.secret_source)
+            axis = axis_for(connection, secret, on_exchange=partial(self._note, connection.id))
+            self._made[connection.id] = (connection.changed_at, axis)
+            if made is not None:
+                await self._retire(made[1])
+            return axis
 
     def skew_of(self, connection_id: str) -> float | None:
         """Our clock minus the axis's by its last answer (seconds)."""
@@ -122,8 +124,22 @@ class Axes:
 
     async def close(self) -> None:
         """Close all."""
-        for _, axis in self._made.values():
+        for _, axis in [*self._made.values(), *self._retired]:
             await axis.close()
+
+    def _note(self, connection_id: str, exchange: Exchange) -> None:
+        self._meters.exchange(exchange)
+        if exchange.axis_date is not None:
+            self._skews[connection_id] = (clock() - exchange.axis_date).total_seconds()
+
+    async def _retire(self, axis: Axis) -> None:
+        """An adapter may be in the middle of a send, which closing it would make unknown: it is closed later."""
+        now = clock()
+        over = [one for since, one in self._retired if now - since > _LONGEST_USE]
+        self._retired = [(since, one) for since, one in self._retired if now - since <= _LONGEST_USE]
+        self._retired.append((now, axis))
+        for one in over:
+            await one.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +175,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     axes = Axes(meters)
     feed = Feed(store, bell, look_seconds=settings.handover.look_seconds)
     reporter = Reporter(jobs, feed.announce, clock)
-    outgoing = Outgoing(jobs, feed.announce, clock, settings.documents)
+    outgoing = Outgoing(jobs, feed.announce, clock, settings.documents, passed)
     inbox = Inbox(
         store=store,
         reporter=reporter,
@@ -205,6 +221,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store, axis_of=axes.of, shrank=_directory_alarm(feed), clock=clock, hours=settings.serve.directory_hours
     )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
+    upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
     patient = Backoff(first=settings.documents.retry_first_seconds, factor=2.0, ceiling=600.0, horizon=horizon)
     worker = Worker(
@@ -216,6 +233,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             JobKind(name="poll", handler=poller.handle, policy=patient),
             JobKind(name="directory", handler=refresher.handle, policy=patient),
             JobKind(name="schedule", handler=schedule.handle, policy=patient),
+            JobKind(name="upkeep", handler=upkeep.handle, policy=patient),
         ],
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         clock=clock,
@@ -260,11 +278,11 @@ async def serve(
                 timeout_graceful_shutdown=20,
             )
         )
+        _on_signals(server.leave)
         async with asyncio.TaskGroup() as tasks:
-            working = tasks.create_task(work_until(built, stop))
+            tasks.create_task(work_until(built, stop))
             await server.serve()
             stop.set()
-            await working
 
 
 async def work(settings: Settings, *, passed: Passed = unwatched) -> None:
@@ -272,9 +290,7 @@ async def work(settings: Settings, *, passed: Passed = unwatched) -> None:
     configure(settings.serve.log_level.upper())
     async with gateway(settings, passed=passed) as built:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        _on_signals(stop.set)
         await work_until(built, stop)
 
 
@@ -293,8 +309,23 @@ def _directory_alarm(feed: Feed) -> Shrank:
     return shrank
 
 
+def _on_signals(call: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, call)
+
+
 class _Server(uvicorn.Server):
-    """Says where it listens once it does; with port 0 nobody could know."""
+    """Says where it listens once it does, and leaves signals to us: uvicorn would die of them before the worker is done."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def leave(self) -> None:
+        """Stop: finish what is being answered; a second time, at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

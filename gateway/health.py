@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.api.meters import Figures
@@ -18,6 +18,7 @@ from gateway.store import Blobs, Store, migrate
 from gateway.times import Clock, shown
 
 MB = 1024 * 1024
+_LOOK_EVERY = timedelta(seconds=2)
 
 
 class Health:
@@ -29,6 +30,8 @@ class Health:
         self._jobs = jobs
         self._clock = clock
         self._settings = settings
+        self._looked_at: datetime | None = None
+        self._busy: int | None = None
 
     async def checks(self) -> Sequence[Check]:
         """Database, blob folder, disk, and for each connection its last good poll and its clock."""
@@ -64,7 +67,16 @@ class Health:
             )
 
     async def busy(self) -> int | None:
-        """Seconds after which to come back when disk or queue are past their marks; None when there is room."""
+        """Seconds after which to come back when disk or queue are past their marks; None when there is room.
+
+        Asked for every upload, so looked at every few seconds only.
+        """
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= _LOOK_EVERY:
+            self._looked_at, self._busy = now, await self._look_for_room()
+        return self._busy
+
+    async def _look_for_room(self) -> int | None:
         if await asyncio.to_thread(self._blobs.free_bytes) < self._settings.disk_free_mb * MB:
             return 300
         async with self._store.read() as tx:
