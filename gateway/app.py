@@ -42,7 +42,6 @@ from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
 from gateway.store import Blobs, FolderBlobs, Store, Transaction, migrate
 
-
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
 

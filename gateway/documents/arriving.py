@@ -25,7 +25,7 @@ from gateway.documents.model import (
     DocumentState,
     Packet,
 )
-from gateway.documents.reasons import reason_of
+from gateway.documents.reasons import UNREADABLE, reason_of
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.model import DocumentPacket, StatusPacket
@@ -93,7 +93,7 @@ class Arriver:
             if arrival.state is ArrivalState.BOOKED:
                 arrival = await self._fetch(job, arrival, axis)
                 self._passed("arrival.fetched")
-            if arrival.state is ArrivalState.FETCHED:
+            if arrival.state is ArrivalState.FETCHED or _may_be_taken_in_now(arrival, connection):
                 arrival = await self._take_in(job, arrival, connection)
                 self._passed("arrival.committed")
             if arrival.state is ArrivalState.BOOKED:
@@ -173,7 +173,7 @@ class Arriver:
     async def _unreadable(self, tx: Transaction, arrival: Arrival, blob: Blob, read: ReadPacket) -> Arrival:
         """Fetched again until two copies agree, then set apart (rule 6)."""
         if arrival.unreadable_sha256 == blob.sha256:
-            return await self._set_apart(tx, arrival, "unreadable", read.findings, Happening.ALARM_QUARANTINE)
+            return await self._set_apart(tx, arrival, UNREADABLE, read.findings, Happening.ALARM_QUARANTINE)
         again = replace(arrival, unreadable_sha256=blob.sha256)
         return await self._save(tx, again, ArrivalState.BOOKED, reason="unreadable_copy", findings=read.findings)
 
@@ -281,8 +281,14 @@ class Arriver:
             await self._announce(tx, alarm)
 
     async def _again(self, tx: Transaction, arrival: Arrival, earlier: Document) -> None:
-        """The same document once more: attached to what is there, never imported twice (rule 5)."""
+        """The same document once more: attached to what is there, never imported twice (rule 5).
+
+        The axis lays one item before each of our units that a packet addresses; the second is no repeat to tell of.
+        """
+        seen = await repository.codes_of_arrivals(tx, earlier.id)
         await repository.attach_arrival(tx, arrival.id, earlier.id)
+        if arrival.to_code not in seen:
+            return
         kind = Happening.ARRIVED_AGAIN
         await self._announce(
             tx, Announcement(kind=kind, at=self._clock(), unit_code=earlier.unit_code, document=earlier.id)
@@ -309,7 +315,7 @@ class Arriver:
                 return Transport.DONE
             case ArrivalState.ACKNOWLEDGED:
                 return Transport(arrival.acknowledged_as) if arrival.acknowledged_as else Transport.DONE
-            case ArrivalState.QUARANTINED if arrival.reason == "unreadable":
+            case ArrivalState.QUARANTINED if arrival.reason == UNREADABLE:
                 return _ACK.get(self._settings.ack_unreadable)
             case _:
                 return None
@@ -353,6 +359,11 @@ class Arriver:
             tx,
             Announcement(kind=kind, at=self._clock(), data={name: value for name, value in data.items() if value}),
         )
+
+
+def _may_be_taken_in_now(arrival: Arrival, connection: Connection) -> bool:
+    """Whether it was only looked at so far, and its connection has become active since (rule 10)."""
+    return arrival.state is ArrivalState.OBSERVED and connection.mode is Mode.ACTIVE
 
 
 async def _twin(tx: Transaction, unit: Unit, sender: str, packet: DocumentPacket) -> Document | None:

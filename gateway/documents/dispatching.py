@@ -34,6 +34,9 @@ from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
 from gateway.store import Blob, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
 
+_LET_PASS = timedelta(seconds=0.2)
+_WAIT_FOR_EARLIER = timedelta(seconds=10)
+
 AxisOf = Callable[[Connection], Awaitable[Axis]]
 """The adapter of a connection, with its secret; made and kept by `app`."""
 
@@ -80,6 +83,8 @@ class Dispatcher:
             return Done()
         if connection.mode is not Mode.ACTIVE or connection.stopped_reason:
             return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
+        if await self._behind_another(dispatch):
+            return Again(self._clock() + _LET_PASS)
         if dispatch.state is DispatchState.QUEUED:
             dispatch = await self._build(job, dispatch)
             self._passed("dispatch.built")
@@ -93,6 +98,15 @@ class Dispatcher:
             if dispatch is None or dispatch.state not in (DispatchState.QUEUED, DispatchState.BUILT):
                 return
             await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason))
+
+    async def _behind_another(self, dispatch: Dispatch) -> bool:
+        """Statuses of a document leave in their order (G-31), but none waits long for one that cannot leave (rule 2)."""
+        if dispatch.message_type is not MessageType.STATUS or dispatch.attempts:
+            return False
+        if self._clock() - dispatch.created_at > _WAIT_FOR_EARLIER:
+            return False
+        async with self._store.read() as tx:
+            return await repository.earlier_untried(tx, dispatch)
 
     async def _build(self, job: Claimed, dispatch: Dispatch) -> Dispatch:
         blob = await asyncio.to_thread(await self._writing(dispatch))

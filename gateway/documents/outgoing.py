@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +12,7 @@ from gateway.axis.port import MessageType
 from gateway.directory import catalogue, codes, units
 from gateway.directory.records import Unit
 from gateway.documents import repository, secrecy
-from gateway.documents.announcing import Announce, Announcement, Happening
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
 from gateway.documents.findings import findings_json
 from gateway.documents.lanes import lane_of
 from gateway.documents.model import (
@@ -87,11 +88,19 @@ class Taken:
 class Outgoing:
     """Takes over documents. Writes in the caller's transaction and never commits."""
 
-    def __init__(self, jobs: Jobs, announce: Announce, clock: Clock, settings: DocumentsSettings) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        announce: Announce,
+        clock: Clock,
+        settings: DocumentsSettings,
+        passed: Passed = unwatched,
+    ) -> None:
         self._jobs = jobs
         self._announce = announce
         self._clock = clock
         self._settings = settings
+        self._passed = passed
 
     async def check(self, tx: Transaction, draft: Draft) -> Checked:
         """Every check of a real send. Raises Problem; one with `causes` where several things are wrong."""
@@ -154,6 +163,7 @@ class Outgoing:
         await self._announce(
             tx, Announcement(kind=Happening.ACCEPTED, at=now, unit_code=document.unit_code, document=document.id)
         )
+        tx.after_commit(partial(self._passed, "document.accepted"))
         return Taken(document=document, repeated=False)
 
     async def cancel(self, tx: Transaction, document: Document) -> Document:
@@ -165,7 +175,7 @@ class Outgoing:
         if document.state is DocumentState.CANCELLED:
             return document
         for dispatch in dispatches:
-            still_here = dispatch.state in (DispatchState.QUEUED, DispatchState.BUILT) and dispatch.sent_at is None
+            still_here = dispatch.state in (DispatchState.QUEUED, DispatchState.BUILT)
             if not (still_here and await self._jobs.cancel(tx, "dispatch", dispatch.id)):
                 raise _has_left("document.has_left")
             await repository.save_dispatch(

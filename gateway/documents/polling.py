@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from gateway.axis.port import AxisError, AxisRefused, ErrorClass, Item, MessageType
 from gateway.directory import connections
-from gateway.directory.records import Connection
+from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.model import Arrival, ArrivalState
-from gateway.documents.reasons import reason_of
-from gateway.documents.settings import DocumentsSettings
+from gateway.documents.reasons import UNREADABLE, reason_of
+from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
 from gateway.store import Store, Transaction, new_id
 from gateway.times import Clock
@@ -20,7 +20,6 @@ SkewOf = Callable[[str], float | None]
 """Our clock minus the axis's, in seconds, by a connection's last answer; None before the first."""
 
 _PORTION = 500
-_UNDER_WAY = frozenset({ArrivalState.BOOKED, ArrivalState.FETCHED, ArrivalState.DELIVERED, ArrivalState.ACKNOWLEDGED})
 
 
 class Poller:
@@ -74,8 +73,22 @@ class Poller:
                 known = await repository.known_arrivals(tx, connection.id, list(portion))
                 for doc_id, item in portion.items():
                     arrival = known.get(doc_id) or await self._new(tx, connection, item)
-                    if arrival.state in _UNDER_WAY:
+                    if self._has_work(arrival, connection):
                         await self._jobs.put(tx, kind="arrival", key=arrival.id, lane=_lane(item))
+
+    def _has_work(self, arrival: Arrival, connection: Connection) -> bool:
+        """Whether a listed item is to be worked on: what the axis lists it has not been told of, or has forgotten."""
+        match arrival.state:
+            case ArrivalState.OBSERVED:
+                return connection.mode is Mode.ACTIVE
+            case ArrivalState.QUARANTINED:
+                policy = self._settings.ack_unreadable
+                may_speak = connection.mode is Mode.ACTIVE and policy is not AckUnreadable.NOTHING
+                return may_speak and arrival.reason == UNREADABLE
+            case ArrivalState.STRANGER:
+                return False
+            case _:
+                return True
 
     async def _new(self, tx: Transaction, connection: Connection, item: Item) -> Arrival:
         now = self._clock()

@@ -4,6 +4,9 @@ import re
 
 from gateway.axis.port import AxisError, AxisRefused, AxisUnavailable
 
+UNREADABLE = "unreadable"
+"""Why an arrival was set apart of which two equal copies could not be read."""
+
 _NO_WORD = re.compile(r"[^a-z0-9_.:-]+")
 
 

@@ -231,6 +231,14 @@ async def find_live(tx: Transaction, unit_code: str, live_key: str) -> Document 
     return _document(row) if row else None
 
 
+async def hold_document(tx: Transaction, id: str) -> None:
+    """Until the transaction ends nobody else holds this document: what was read of it then stays true.
+
+    SQLite has one writer at a time anyway.
+    """
+    await tx.execute(select(document_table.c.id).where(document_table.c.id == id).with_for_update(key_share=True))
+
+
 async def known_documents(
     tx: Transaction, *, unit_codes: Sequence[str], document_id: str, direction: Direction
 ) -> list[Document]:
@@ -447,6 +455,25 @@ async def dispatches_of(tx: Transaction, document_id: str) -> list[Dispatch]:
     return [_dispatch(row) for row in (await tx.execute(statement)).mappings()]
 
 
+async def earlier_untried(tx: Transaction, dispatch: Dispatch) -> bool:
+    """Whether an earlier status of the same document has not come to the end of its first attempt."""
+    column = dispatch_table.c
+    statement = (
+        select(column.id)
+        .where(
+            column.document_id == dispatch.document_id,
+            column.message_type == MessageType.STATUS,
+            column.created_at < dispatch.created_at,
+            or_(
+                and_(column.attempts == 0, column.state.in_((DispatchState.QUEUED, DispatchState.BUILT))),
+                and_(column.attempts == 1, column.state == DispatchState.SENDING),
+            ),
+        )
+        .limit(1)
+    )
+    return (await tx.execute(statement)).first() is not None
+
+
 async def save_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
     """Write back a dispatch that was changed under its job's lease."""
     values = _columns(dispatch, dispatch_table)
@@ -516,6 +543,16 @@ async def attach_arrival(tx: Transaction, arrival_id: str, document_id: str) -> 
     link = and_(arrival_document_table.c.arrival_id == arrival_id, arrival_document_table.c.document_id == document_id)
     if (await tx.execute(select(text("1")).select_from(arrival_document_table).where(link))).first() is None:
         await tx.execute(insert(arrival_document_table).values(arrival_id=arrival_id, document_id=document_id))
+
+
+async def codes_of_arrivals(tx: Transaction, document_id: str) -> frozenset[str | None]:
+    """The codes that the axis named as receivers of the items that brought a document."""
+    statement = (
+        select(arrival_table.c.to_code)
+        .join(arrival_document_table, arrival_document_table.c.arrival_id == arrival_table.c.id)
+        .where(arrival_document_table.c.document_id == document_id)
+    )
+    return frozenset(row[0] for row in await tx.execute(statement))
 
 
 async def oldest_unacknowledged(tx: Transaction) -> datetime | None:

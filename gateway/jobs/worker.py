@@ -120,7 +120,8 @@ class Worker:
                 await self._nudge.wait()
 
     async def _perform(self, claimed: Claimed) -> None:
-        with structlog.contextvars.bound_contextvars(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt):
+        about = {**claimed.payload, "job": claimed.id, "kind": claimed.kind, "attempt": claimed.attempt}
+        with structlog.contextvars.bound_contextvars(**about):
             try:
                 outcome = await self._handled(claimed)
                 await self._settled(claimed, outcome)

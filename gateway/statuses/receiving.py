@@ -31,6 +31,7 @@ class Receiver:
         if document is None:
             await self._alarm(tx, arrived)
             return UNMATCHED
+        recipient = await _held(tx, document, recipient)
         event = _event(arrived, document, recipient)
         if await _known(tx, event):
             return None
@@ -138,6 +139,14 @@ async def _spoken_of(
         if document.sender_code in sender or document.packet.message_header.from_.organ_id in sender:
             return document, None
     return (sent[-1], None) if sent else (None, None)
+
+
+async def _held(tx: Transaction, document: Document, recipient: Recipient | None) -> Recipient | None:
+    """The recipient as it is once nobody else moves this document: two statuses may come at the same time."""
+    await documents.hold_document(tx, document.id)
+    if recipient is None:
+        return None
+    return next(one for one in await documents.recipients_of(tx, document.id) if one.id == recipient.id)
 
 
 async def _known(tx: Transaction, event: StatusEvent) -> bool:

@@ -53,6 +53,7 @@ class Reporter:
         now = self._clock()
         at = source_time or now
         addressees = await _addressees(tx, document, recipient)
+        await documents.hold_document(tx, document.id)
         earlier = [one for one in await repository.history(tx, document.id) if one.direction is Direction.OUT]
         events = []
         for other_code, recipient_id in addressees:
