@@ -16,7 +16,11 @@ BIG = 1 << 40
 OK = {"status": "OK", "ErrorCode": "0", "ErrorDesc": "Thanh cong"}
 
 scalar: st.SearchStrategy[object] = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**20), 10**20), st.text(max_size=20), st.sampled_from([0.5, -12.25])
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.text(max_size=20),
+    st.sampled_from([0.5, -12.25, 1e-7]),
 )
 json_value: st.SearchStrategy[object] = st.recursive(
     scalar,
@@ -212,6 +216,13 @@ def test_too_many_rows_are_refused() -> None:
 def test_data_of_another_kind_is_left_for_the_caller_to_judge(data: str) -> None:
     left, rows = scan_rows([b'{"data":' + data.encode() + b"}"])
     assert (left, rows) == ({"data": json.loads(data)}, [])
+
+
+@pytest.mark.parametrize("number", ["-12.25", "1e5", "2E+3", "0", "-0.5e-7"])
+def test_a_number_cut_anywhere_is_the_same(number: str) -> None:
+    answer = b'{"count":' + number.encode() + b"}"
+    for at in range(len(answer)):
+        assert scan_rows([answer[:at], answer[at:]]) == ({"count": float(number)}, [])
 
 
 def test_one_byte_at_a_time_is_the_same() -> None:

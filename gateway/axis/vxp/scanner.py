@@ -187,8 +187,8 @@ class Tokens:
             value, end = None, None
         except (ValueError, RecursionError):
             raise ScanError("not_json", "a value that cannot be read") from None
-        # A number at the very end of the text may go on in the next piece.
-        if end is None or (end == len(text) and text[end - 1] not in '"}]'):
+        # A number that reaches the end of the text may go on in the next piece; `-1.` is read as `-1` and a rest.
+        if end is None or (text[end - 1] not in '"}]' and _NUMBER_REST.fullmatch(text, end)):
             if final:
                 raise ScanError("cut")
             if there > MAX_TOKEN:
@@ -205,6 +205,7 @@ def _refuse_constant(_text: str) -> object:
     raise ValueError("NaN and Infinity are not JSON")
 
 
+_NUMBER_REST = re.compile(r"[0-9.eE+-]*")
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
