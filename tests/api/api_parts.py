@@ -24,7 +24,7 @@ from gateway.handover.settings import HandoverSettings
 from gateway.jobs import Jobs
 from gateway.problems import Text
 from gateway.statuses.reporting import Reporter
-from gateway.store import FolderBlobs, Store
+from gateway.store import DatabaseUnavailable, FolderBlobs, Store
 
 OWN, OTHER = "H35.04", "H35.05"
 OPS_TOKEN = "ops-token-of-the-tests"
@@ -35,6 +35,7 @@ class Knobs:
     """What a test may turn while the API runs."""
 
     busy: int | None = None
+    database_trouble: DatabaseUnavailable | None = None
     figures: Figures = field(default_factory=Figures)
     checks: list[Check] = field(default_factory=list)
 
@@ -82,6 +83,8 @@ def assembled(
         return knobs.figures
 
     async def checks() -> list[Check]:
+        if knobs.database_trouble:
+            raise knobs.database_trouble
         return knobs.checks
 
     bell, jobs, handover = Bell(), Jobs(clock), HandoverSettings(look_seconds=0.05)

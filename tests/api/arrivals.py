@@ -1,6 +1,5 @@
 """Documents that have come in, without an axis."""
 
-
 from api_bodies import document
 from api_parts import Api
 
