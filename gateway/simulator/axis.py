@@ -25,7 +25,7 @@ from gateway.edxml.sinks import Sink, Source
 from gateway.simulator.faults import FaultSet
 from gateway.simulator.registry import Registry, Unit, local_text
 from gateway.simulator.rewriting import Rewriter, Rewritten
-from gateway.store import Blobs
+from gateway.store import Blob, Blobs
 from gateway.times import Clock
 
 _FINAL = (Transport.DONE, Transport.FAIL)
@@ -136,6 +136,35 @@ class SimulatedAxis:
         self.faults.after_store(Operation.SEND)
         return object_id
 
+    async def lay(self, kind: MessageType, from_code: str, to_code: str, content: bytes) -> str:
+        """Lays bytes before a unit as they are, neither read nor re-written; the item's DocId. Raises ServerFail 18."""
+        unit = self.registry.unit(to_code)
+        if unit is None:
+            raise ServerFail(ErrorCode.UNKNOWN_RECEIVER, f"Đơn vị nhận {to_code} không tồn tại")
+        blob = await asyncio.to_thread(_kept, self._blobs, content)
+        now = self._clock()
+        rewritten = Rewritten(
+            kind=kind,
+            from_code=from_code,
+            to_codes=(to_code,),
+            document_id=None,
+            title=None,
+            notation=None,
+            status_code=None,
+            content=self._blobs.source(blob),
+        )
+        packet = Packet(
+            object_id=_object_id(now),
+            system_id="",
+            from_header=from_code,
+            rewritten=rewritten,
+            sha256=blob.sha256,
+            size=blob.size,
+            received=now,
+        )
+        self._keep(packet, [(to_code, unit)], 1)
+        return self._of_packet[packet.object_id][0].item.doc_id
+
     def _recipients(self, submission: Submission, rewritten: Rewritten) -> list[tuple[str, Unit]]:
         """Each unit once, with the code it was addressed by first; raises ServerFail for the first that cannot be."""
         sender = self.registry.unit(rewritten.from_code)
@@ -202,6 +231,12 @@ class SimulatedAxis:
         if copy is None or copy.system_id != system_id:
             raise ServerFail(ErrorCode.FILE_INVALID, f"Không tìm thấy văn bản {doc_id}")
         return copy
+
+
+def _kept(blobs: Blobs, content: bytes) -> Blob:
+    with blobs.create() as out:
+        out.write(content)
+        return out.commit()
 
 
 def _addressed(submission: Submission, rewritten: Rewritten) -> Sequence[str]:

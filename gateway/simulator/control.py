@@ -5,6 +5,7 @@ GET    /_sim/faults   faults that are on, and how often each has struck
 POST   /_sim/faults   {"fault": "html-502=once"} switches one on
 DELETE /_sim/faults   switches all off
 POST   /_sim/units    {"code": "H99.07", "locked": true} locks or unlocks a unit
+POST   /_sim/items    ?kind=edoc&from=H97&to=H99.07 lays the body before a unit as it is, be it no packet at all
 """
 
 import ipaddress
@@ -16,12 +17,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.axis.port import MessageType
+from gateway.axis.vxp.backend import ServerFail
 from gateway.problems import Problem
 from gateway.simulator.axis import Copy, Packet, SimulatedAxis
 from gateway.times import shown
 
 _PREFIX = "/_sim/"
 _MAX_BODY = 4096
+_MAX_ITEM = 16 * 1024 * 1024
 
 
 class LedgerAck(BaseModel):
@@ -92,6 +96,7 @@ def with_control(app: ASGIApp, axis: SimulatedAxis) -> ASGIApp:
             Route("/_sim/ledger", _Control(axis).ledger, methods=["GET"]),
             Route("/_sim/faults", _Control(axis).faults, methods=["GET", "POST", "DELETE"]),
             Route("/_sim/units", _Control(axis).units, methods=["POST"]),
+            Route("/_sim/items", _Control(axis).items, methods=["POST"]),
         ]
     )
 
@@ -165,14 +170,24 @@ class _Control:
         unit.locked = wanted.locked
         return JSONResponse({"code": unit.code, "locked": unit.locked})
 
+    async def items(self, request: Request) -> Response:
+        said = request.query_params
+        try:
+            kind = MessageType(said.get("kind", "edoc"))
+            content = await _small_body(request, _MAX_ITEM)
+            doc_id = await self._axis.lay(kind, said.get("from", ""), said.get("to", ""), content)
+        except (ValueError, ServerFail):
+            return JSONResponse({"error": "no such kind or unit"}, status_code=404)
+        return JSONResponse({"doc_id": doc_id})
 
-async def _small_body(request: Request) -> bytes:
-    body = b""
+
+async def _small_body(request: Request, most: int = _MAX_BODY) -> bytes:
+    body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > _MAX_BODY:
+        if len(body) > most:
             return b""
-    return body
+    return bytes(body)
 
 
 def _refused(error: Problem | ValidationError) -> Response:

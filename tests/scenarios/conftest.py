@@ -1,39 +1,59 @@
-"""One axis and two agencies, on each database."""
+"""One axis and two agencies, on each database; shared by the tests of a module, which tell their documents apart."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-
+import pytest
 import pytest_asyncio
-from scenarios.world import DEPARTMENT, OTHER, SENDER, Axis, Node, axis, node, node_settings, prepare, until
+from postgres import Postgres
+from scenarios.agencies import World, a_world
+
+DATABASES = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgres),
+]
 
 
-@dataclass
-class World:
-    """The axis, the sending agency, the receiving agency (two units)."""
+@pytest.fixture(scope="module", params=DATABASES)
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """Makes databases with all tables for a module: once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        folder = tmp_path_factory.mktemp("databases")
 
-    axis: Axis
-    sender: Node
-    receiver: Node
+        def copied(name: str) -> str:
+            shutil.copyfile(template, folder / f"{name}.db")
+            return f"sqlite:///{folder / name}.db"
+
+        yield copied
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    whole: str = request.getfixturevalue("postgres_template")
+    made: list[str] = []
+
+    def created(_: str) -> str:
+        made.append(server.create(whole))
+        return server.url(made[-1])
+
+    yield created
+    for one in made:
+        server.drop(one)
 
 
-@pytest_asyncio.fixture
-async def world(fresh_database: Callable[[str], str], tmp_path: Path) -> AsyncIterator[World]:
-    """Everything up, and the sender knows whom it may send to."""
-    (tmp_path / "sender").mkdir()
-    (tmp_path / "receiver").mkdir()
-    async with axis(tmp_path / "axis") as simulated:
-        sending = node_settings(fresh_database("sender"), tmp_path / "sender")
-        receiving = node_settings(fresh_database("receiver"), tmp_path / "receiver")
-        key = await prepare(sending, simulated.address, tmp_path / "sender", "00.99.W00", [SENDER])
-        other_key = await prepare(
-            receiving, simulated.address, tmp_path / "receiver", "00.98.W00", [DEPARTMENT, OTHER]
-        )
-        async with node(sending, key) as sender, node(receiving, other_key) as receiver:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_world(
+    databases: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """One for all tests of a module."""
+    async with a_world(databases, tmp_path_factory.mktemp("world")) as world:
+        yield world
 
-            async def listed() -> bool:
-                return (await sender.get(f"/v1/agencies/{OTHER}")).status_code == 200
 
-            await until(listed)
-            yield World(simulated, sender, receiver)
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(shared_world: World) -> AsyncIterator[World]:
+    """The module's, with no fault left on."""
+    yield shared_world
+    await shared_world.axis.healthy()

@@ -1,21 +1,27 @@
 """A simulated axis and gateways around it, in this process, talking real HTTP on loopback ports."""
 
 import asyncio
-import contextlib
+import hashlib
+import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import httpx2
 import uvicorn
 
 from gateway import app, settings
 from gateway.api import clients
+from gateway.axis.port import MessageType, SendResult
+from gateway.axis.settings import VxpSettings
+from gateway.axis.vxp.client import VxpClient
 from gateway.directory import connections, units
-from gateway.directory.records import NewConnection, NewUnit
+from gateway.directory.records import Connection, NewConnection, NewUnit
 from gateway.simulator.run import simulator
 from gateway.simulator.serving import serving
 from gateway.simulator.settings import SystemSpec
@@ -23,9 +29,16 @@ from gateway.simulator.settings import SystemSpec
 FILES = Path(__file__).resolve().parent.parent / "data" / "files"
 PDF = FILES / "1520_UBND-KT.pdf"
 XLSX = FILES / "phu-luc-1.xlsx"
-BOUND = 20.0
+BOUND = 60.0
+"""Seconds; the machine may be shared."""
 SENDER, DEPARTMENT, OTHER = "H99", "H99.07", "000.00.12.H98"
+TWO_FORMS, OLD_FORM = "H98.01", "000.00.01.H98"
+PARTNER = "H97"
+"""A body whose packets are made by hand."""
 SECRET = "c2VjcmV0LWZvci10ZXN0cw=="
+SENDING, RECEIVING, PARTNERS = "00.99.W00", "00.98.W00", "00.97.W00"
+Json = dict[str, Any]  # Any: what an answer holds is what the test is about
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -43,10 +56,66 @@ class Axis:
         """No faults any more."""
         (await self.http.delete(f"{self.address}/_sim/faults")).raise_for_status()
 
-    async def ledger(self) -> dict[str, list[dict[str, object]]]:
+    async def ledger(self) -> dict[str, list[Json]]:
         """What the axis received, listed and was told."""
-        found: dict[str, list[dict[str, object]]] = (await self.http.get(f"{self.address}/_sim/ledger")).json()
+        found: dict[str, list[Json]] = (await self.http.get(f"{self.address}/_sim/ledger")).json()
         return found
+
+    async def packets(self, document_id: str, kind: str = "edoc") -> list[Json]:
+        """Packets of a document that the axis took."""
+        found = (await self.ledger())["packets"]
+        return [one for one in found if one["kind"] == kind and document_id in (one["document_id"], None)]
+
+    async def statuses(self, document_id: str, by: str | None = None) -> list[str]:
+        """Status codes about a document, in the order in which the axis took them."""
+        found = await self.packets(document_id, "status")
+        return [one["status_code"] for one in found if by in (None, one["from_code"])]
+
+    async def acks(self, doc_id: str) -> list[str]:
+        """What the axis was told of an item."""
+        return [one["state"] for one in (await self.ledger())["acks"] if one["doc_id"] == doc_id]
+
+    async def items_of(self, document_id: str) -> list[str]:
+        """The axis's ids of the copies of a document."""
+        objects = {one["object_id"] for one in await self.packets(document_id)}
+        return [one["doc_id"] for one in (await self.ledger())["items"] if one["object_id"] in objects]
+
+    async def lay(self, content: bytes, *, to: str = DEPARTMENT, from_: str = PARTNER, kind: str = "edoc") -> str:
+        """Put bytes before a unit as they are; the item's id."""
+        query = {"kind": kind, "from": from_, "to": to}
+        answer = (await self.http.post(f"{self.address}/_sim/items", params=query, content=content)).raise_for_status()
+        found: str = answer.json()["doc_id"]
+        return found
+
+    async def send(self, packet: bytes, kind: MessageType = MessageType.EDOC, from_code: str = PARTNER) -> SendResult:
+        """Send a packet made by hand, as the partner's system."""
+        settings = VxpSettings(endpoint=f"{self.address}/XrdAdapter/adapter", allow_plain_http=True)
+        client = VxpClient(settings, system_id=PARTNERS, secret=SECRET, clock=app.clock)
+        try:
+            return await client.send(kind, from_code, Bytes(packet))
+        finally:
+            await client.close()
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A packet in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    @property
+    def sha256(self) -> str:
+        """Hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def open(self) -> BinaryIO:
+        """From the beginning."""
+        return BytesIO(self.data)
 
 
 @dataclass
@@ -55,6 +124,33 @@ class Node:
 
     gateway: app.Gateway
     http: httpx2.AsyncClient
+
+    @property
+    def key(self) -> str:
+        """The key of its document system."""
+        return self.http.headers["authorization"].removeprefix("Bearer ")
+
+    async def connection(self) -> Connection:
+        """Its connection as it stands."""
+        async with self.gateway.store.read() as tx:
+            return await connections.get(tx, "axis")
+
+    async def change(self, change: Callable[..., Awaitable[Connection]], *more: datetime | str) -> None:
+        """What an operator does to the connection: activate, observe, stop, resume."""
+        async with self.gateway.store.begin() as tx:
+            await change(tx, "axis", *more, app.clock())
+
+    async def poll(self) -> None:
+        """Ask the axis now, and wait until that was done."""
+        asked = app.clock()
+        async with self.gateway.store.begin() as tx:
+            await self.gateway.jobs.wake(tx, "poll", "axis")
+
+        async def polled() -> bool:
+            last = (await self.connection()).last_poll_at
+            return last is not None and last > asked
+
+        await until(polled)
 
     async def get(self, path: str, **params: object) -> httpx2.Response:
         """GET with the document system's key."""
@@ -72,27 +168,37 @@ class Node:
         parts += [("files", ("x", path.read_bytes(), "application/octet-stream")) for path in files]
         return await self.http.post("/v1/documents", files=parts, headers=headers)
 
-    async def sent(self, document: Mapping[str, object] | None = None, files: Sequence[Path] = (PDF, XLSX)) -> str:
+    async def sent(
+        self, document: Mapping[str, object] | None = None, files: Sequence[Path] = (PDF, XLSX), **headers: str
+    ) -> str:
         """Hand a document over and see that it is taken; its address."""
-        answer = await self.hand_over(document or a_document(), files)
+        answer = await self.hand_over(document or a_document(), files, **headers)
         assert answer.status_code == 202, answer.text
-        return answer.headers["Location"]
+        address: str = answer.headers["Location"]
+        return address
 
-    async def document(self, address: str) -> dict[str, object]:
+    async def document(self, address: str) -> Json:
         """The document as it is shown."""
         answer = await self.get(address)
         assert answer.status_code == 200, answer.text
-        found: dict[str, object] = answer.json()
+        found: Json = answer.json()
         return found
 
-    async def claims(self, count: int = 1) -> list[dict[str, object]]:
-        """Claim until there are so many."""
-        found: list[dict[str, object]] = []
+    async def listed(self, document_id: str, direction: str = "in") -> list[Json]:
+        """Documents under a DocumentId."""
+        found: list[Json] = (await self.get("/v1/documents", direction=direction, document_id=document_id)).json()[
+            "items"
+        ]
+        return found
+
+    async def claims(self, count: int = 1, *, of: str | None = None) -> list[Json]:
+        """Claim until there are so many, those of other tests left out."""
+        found: list[Json] = []
 
         async def enough() -> bool:
             answer = await self.post("/v1/inbox:claim", {"limit": 50, "wait": 0})
             assert answer.status_code == 200, answer.text
-            found.extend(answer.json()["items"])
+            found.extend(one for one in answer.json()["items"] if of in (None, one["document"]["document_id"]))
             return len(found) >= count
 
         await until(enough)
@@ -103,21 +209,28 @@ class Node:
         answer = await self.post(f"/v1/inbox/{claim['id']}/confirm", {"lease": claim["lease"]})
         assert answer.status_code == 200, answer.text
 
-    async def events(self, kind: str | None = None) -> list[dict[str, object]]:
-        """All events so far, or those of one kind."""
-        items: list[dict[str, object]] = (await self.get("/v1/events", after=0, limit=200)).json()["items"]
-        return [one for one in items if kind is None or one["kind"] == kind]
+    async def seen(self) -> int:
+        """The number of the last event."""
+        return max((one["seq"] for one in await self.events()), default=0)
 
-    async def until_event(self, kind: str, count: int = 1) -> list[dict[str, object]]:
+    async def events(self, kind: str | None = None, *, after: int = 0, document: str | None = None) -> list[Json]:
+        """All events, or those of one kind or one document, oldest first."""
+        found: list[Json] = []
+        while items := (await self.get("/v1/events", after=after, limit=200)).json()["items"]:
+            found += items
+            after = items[-1]["seq"]
+        return [one for one in found if kind in (None, one["kind"]) and document in (None, one["document"])]
+
+    async def until_event(self, kind: str, count: int = 1, *, after: int = 0) -> list[Json]:
         """Until there are so many events of this kind."""
 
         async def there() -> bool:
-            return len(await self.events(kind)) >= count
+            return len(await self.events(kind, after=after)) >= count
 
         await until(there)
-        return await self.events(kind)
+        return await self.events(kind, after=after)
 
-    async def until_state(self, address: str, state: str) -> dict[str, object]:
+    async def until_state(self, address: str, state: str) -> Json:
         """Until the document stands so."""
 
         async def there() -> bool:
@@ -135,29 +248,37 @@ class Node:
         await until(there)
 
 
-def processing(document: Mapping[str, object]) -> dict[str, str | None]:
+def processing(document: Json) -> dict[str, str | None]:
     """Processing code by recipient."""
-    recipients = document["recipients"]
-    assert isinstance(recipients, list)
-    return {one["code"]: (one["processing_state"] or {}).get("code") for one in recipients}
+    return {one["code"]: (one["processing_state"] or {}).get("code") for one in document["recipients"]}
 
 
-def transport(document: Mapping[str, object]) -> dict[str, str]:
+def transport(document: Json) -> dict[str, str]:
     """Transport state by recipient."""
-    recipients = document["recipients"]
-    assert isinstance(recipients, list)
-    return {one["code"]: one["transport_state"] for one in recipients}
+    return {one["code"]: one["transport_state"] for one in document["recipients"]}
 
 
 async def until(there: Callable[[], Awaitable[bool]], bound: float = BOUND) -> None:
     """Look again and again until it is so; fails after `bound` seconds."""
     async with asyncio.timeout(bound):
         while not await there():
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.05)
 
 
-def a_document(number: str = "1520", *, to: Sequence[str] = (DEPARTMENT, OTHER), **header: object) -> dict[str, object]:
+def a_number() -> str:
+    """A number that no other document of this run has."""
+    return str(next(_numbers))
+
+
+def id_of(document: Mapping[str, Any]) -> str:
+    """The DocumentId that is composed for a document."""
+    header = document["message_header"]
+    return f"{SENDER},2026/11/20,{header['code']['code_number']}/UBND-KT"
+
+
+def a_document(number: str | None = None, *, to: Sequence[str] = (DEPARTMENT, OTHER), **header: object) -> Json:
     """A document with two files, as a document system writes it."""
+    number = number or a_number()
     return {
         "message_header": {
             "from": {"organ_id": SENDER},
@@ -178,10 +299,11 @@ def a_document(number: str = "1520", *, to: Sequence[str] = (DEPARTMENT, OTHER),
 
 @asynccontextmanager
 async def axis(folder: Path, faults: Sequence[str] = ()) -> AsyncIterator[Axis]:
-    """A simulated axis with two systems: one of the sender, one of the two receiving units."""
+    """A simulated axis with three systems: the sender's, the receiving units', and a partner's."""
     systems = [
-        SystemSpec.parse(f"00.99.W00:{SECRET}:{SENDER}"),
-        SystemSpec.parse(f"00.98.W00:{SECRET}:{DEPARTMENT},{OTHER}"),
+        SystemSpec.parse(f"{SENDING}:{SECRET}:{SENDER}"),
+        SystemSpec.parse(f"{RECEIVING}:{SECRET}:{DEPARTMENT},{OTHER},{TWO_FORMS}/{OLD_FORM},H98.02"),
+        SystemSpec.parse(f"{PARTNERS}:{SECRET}:{PARTNER}"),
     ]
     simulated = simulator(systems, faults, folder, app.clock, seed=7)
     with serving(simulated.app) as address:
@@ -202,6 +324,8 @@ def node_settings(database_url: str, folder: Path, **more: str) -> settings.Sett
             "GATEWAY_DOCUMENTS_HELD_SECONDS": "1",
             "GATEWAY_DOCUMENTS_RETRY_FIRST_SECONDS": "0.1",
             "GATEWAY_HANDOVER_LOOK_SECONDS": "0.05",
+            "GATEWAY_HANDOVER_REJECT_PAUSE_SECONDS": "0",
+            "GATEWAY_HANDOVER_REJECTS_BEFORE_SET_APART": "2",
             "GATEWAY_DISK_FREE_MB": "1",
             **more,
         }
@@ -209,7 +333,13 @@ def node_settings(database_url: str, folder: Path, **more: str) -> settings.Sett
 
 
 async def prepare(
-    wanted: settings.Settings, axis_address: str, folder: Path, system_id: str, codes: Sequence[str], *, active: bool = True
+    wanted: settings.Settings,
+    axis_address: str,
+    folder: Path,
+    system_id: str,
+    codes: Sequence[str],
+    *,
+    active: bool = True,
 ) -> str:
     """What an operator does once: connection, units, key. The key."""
     secret = folder / "secret"
@@ -231,7 +361,9 @@ async def prepare(
                 now,
             )
             for code in codes:
-                await units.add(tx, NewUnit(code=code, name=f"Đơn vị {code}", connection_id="axis"), now)
+                aliases = (OLD_FORM,) if code == TWO_FORMS else ()
+                name = f"Đơn vị {code}"
+                await units.add(tx, NewUnit(code=code, name=name, connection_id="axis", aliases=aliases), now)
             if active:
                 await connections.activate(tx, "axis", now - timedelta(days=1), now)
             return await clients.add(tx, "qlvb", frozenset(codes), now)
@@ -240,27 +372,56 @@ async def prepare(
 
 
 @asynccontextmanager
-async def node(wanted: settings.Settings, key: str) -> AsyncIterator[Node]:
-    """A running gateway: API on a free port, worker beside it."""
+async def node(wanted: settings.Settings, key: str, *, working: bool = True) -> AsyncIterator[Node]:
+    """A running gateway: API on a free port, worker beside it unless `working` is False."""
     async with app.gateway(wanted) as built:
-        stop = asyncio.Event()
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(built.api, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
         )
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # pytest keeps its own
         serving_task = asyncio.create_task(server.serve())
-        working = asyncio.create_task(app.work_until(built, stop))
         try:
             while not server.started:
                 await asyncio.sleep(0.01)
             port = server.servers[0].sockets[0].getsockname()[1]
             headers = {"Authorization": f"Bearer {key}"}
-            async with httpx2.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=BOUND
-            ) as http:
-                yield Node(built, http)
+            address = f"http://127.0.0.1:{port}"
+            async with httpx2.AsyncClient(base_url=address, headers=headers, timeout=BOUND, trust_env=False) as http:
+                made = Node(built, http)
+                if not working:
+                    yield made
+                    return
+                async with worker(made):
+                    yield made
         finally:
-            stop.set()
             server.should_exit = True
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(serving_task, working)
+            await serving_task
+
+
+@asynccontextmanager
+async def worker(of: Node) -> AsyncIterator[None]:
+    """Its worker. The axis is asked far more often than an operator may have it asked: tests wait for polls."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(app.work_until(of.gateway, stop))
+    hurrying = asyncio.create_task(_hurry(of.gateway))
+    try:
+        yield
+    finally:
+        hurrying.cancel()
+        await asyncio.gather(hurrying, return_exceptions=True)
+        stop.set()
+        await running
+
+
+async def _hurry(built: app.Gateway) -> None:
+    while True:
+        await asyncio.sleep(0.2)
+        async with built.store.begin() as tx:
+            await built.jobs.wake(tx, "poll", "axis")
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to pytest."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
