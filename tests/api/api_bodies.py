@@ -6,12 +6,15 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO
 
 from gateway.api.schemas import DocumentIn
-from gateway.edxml.writer import FileToSend, write_document
+from gateway.edxml.model import Organ, ResponseFor, StatusHeader, StatusPacket
+from gateway.edxml.writer import FileToSend, write_document, write_status
 from gateway.store import Blob
+from gateway.times import VIETNAM
 
 BOUNDARY = "bien-gioi-7d9f"
 
@@ -90,6 +93,25 @@ def packet(said: Mapping[str, object], files: Sequence[bytes]) -> bytes:
             FileToSend(attachment_name=one.attachment_name, source=Held(data), content_id=str(n), entry_name=f"{n}.bin")
             for n, (one, data) in enumerate(zip(read.attachments, files, strict=True))
         ],
+        out,
+    )
+    return out.getvalue()
+
+
+def status_packet() -> bytes:
+    """A status packet: 03 of the document that we are said to have sent."""
+    out = io.BytesIO()
+    write_status(
+        StatusPacket(
+            message_header=StatusHeader(
+                from_=Organ(organ_id="G22"),
+                response_for=ResponseFor(
+                    organ_id="H35.04", code="12/UBND-VP", document_id="H35.04,2026/11/20,12/UBND-VP"
+                ),
+                status_code="03",
+                timestamp=datetime(2026, 11, 22, 9, tzinfo=VIETNAM),
+            )
+        ),
         out,
     )
     return out.getvalue()

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from api_bodies import BOUNDARY, document, multipart, packet, upload, with_content
+from api_bodies import BOUNDARY, document, multipart, packet, status_packet, upload, with_content
 from api_parts import OTHER, Api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -139,7 +139,6 @@ class TestBadInput:
             pytest.param(
                 upload(document(list("abcdef")), [PDF] * 6), MULTIPART, 413, "attachments.too_many", id="count"
             ),
-            pytest.param(b"<a/>", XML, 422, "X.Root", id="not a packet"),
             pytest.param(b"<!DOCTYPE a><a/>", XML, 422, "X.Doctype", id="DOCTYPE"),
         ],
     )
@@ -167,6 +166,29 @@ class TestBadInput:
         problem = await refused(api, answer)
         assert problem["code"] == "document.secret"
         assert "pointer" in problem
+
+    async def test_a_packet_that_cannot_be_read_is_refused_with_its_findings(
+        self, api: Api, http: httpx2.AsyncClient
+    ) -> None:
+        answer = await http.post("/v1/documents", content=b"<a/>", headers=XML)
+        problem = await refused(api, answer)
+        assert answer.status_code == 422
+        assert (problem["errors"] or [problem])[0]["code"].startswith("X.")
+
+    async def test_a_packet_marked_secret_is_refused(self, api: Api, http: httpx2.AsyncClient) -> None:
+        said: Any = document(["a.pdf"])
+        said["message_header"]["document_type"]["type_name"] = "Tối mật"
+        answer = await http.post("/v1/documents", content=packet(said, [PDF]), headers=XML)
+        assert (await refused(api, answer))["code"] == "document.secret"
+
+    async def test_a_file_in_a_packet_is_bounded_too(self, api: Api, http: httpx2.AsyncClient) -> None:
+        body = packet(document(["a.pdf"]), [PDF + b"x" * 100_000])
+        answer = await http.post("/v1/documents", content=body, headers=XML)
+        assert (await refused(api, answer))["code"] == "attachments.too_large"
+
+    async def test_a_status_packet_is_no_document(self, api: Api, http: httpx2.AsyncClient) -> None:
+        answer = await http.post("/v1/documents", content=status_packet(), headers=XML)
+        assert (await refused(api, answer))["code"] == "packet.not_document"
 
     async def test_a_subject_that_speaks_of_secrets_is_no_mark(self, api: Api, http: httpx2.AsyncClient) -> None:
         said: Any = document()
