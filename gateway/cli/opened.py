@@ -1,0 +1,49 @@
+"""Settings and database for one command."""
+
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+    from gateway.store import Store
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[object, object, T]) -> T:
+    """Do one command's asynchronous work."""
+    import asyncio  # slow to import, and not every command needs it
+
+    return asyncio.run(work)
+
+
+def settings_of(context: typer.Context) -> "Settings":
+    """The settings of the environment and of the file given by `--settings`. Raises Problem."""
+    from gateway.settings import load
+
+    return load(settings_file(context))
+
+
+def settings_file(context: typer.Context) -> Path | None:
+    """What `--settings` says."""
+    file = context.obj
+    assert file is None or isinstance(file, Path)
+    return file
+
+
+@asynccontextmanager
+async def database(context: typer.Context) -> AsyncIterator["Store"]:
+    """The open database, checked to have this program's shape. Raises Problem."""
+    from gateway import store as room
+    from gateway.store import migrate
+
+    store = room.Store(settings_of(context).store)
+    try:
+        await migrate.check(store)
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,157 @@
+"""`gateway packet`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from gateway.cli.console import PACKET_REFUSED, as_json, now, say, warn
+from gateway.cli.files import STANDARD, Extraction, FileSink, FileSinks, LocalFile, opened, whole_or_nothing, workplace
+from gateway.problems import Text
+from gateway.times import VIETNAM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO, NoReturn
+
+    from gateway.edxml.findings import Finding
+    from gateway.edxml.model import DocumentPacket, StatusPacket
+    from gateway.edxml.reader import ReadPacket
+
+app = typer.Typer(help="Read and build packets (edXML). / Đọc và tạo gói tin edXML.", no_args_is_help=True)
+
+
+def _to_read(file: Path) -> Path:
+    """Typer itself would look for a file named `-`."""
+    if file != STANDARD and (file.is_dir() or not os.access(file, os.R_OK)):
+        raise typer.BadParameter(f"{file}: no such file, or not readable. / không có tệp, hoặc không đọc được.")
+    return file
+
+
+@app.command(
+    help="Read a packet and print it as one JSON object.\n\nĐọc gói tin và in ra một đối tượng JSON.\n\n"
+    "Exit code 0: readable; 3: refused, the findings say why. / Mã thoát 0: đọc được; 3: bị từ chối."
+)
+def read(
+    file: Annotated[
+        Path,
+        typer.Argument(callback=_to_read, help="The packet; - for stdin. / Gói tin; - là đầu vào chuẩn."),
+    ],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse whatever is odd. / Từ chối mọi điểm bất thường.")
+    ] = False,
+    extract: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Write the files of a readable packet here; nothing is written over. / Ghi các tệp đính kèm vào đây.",
+        ),
+    ] = None,
+) -> None:
+    from gateway.edxml.reader import Limits, Profile, read_packet
+    from gateway.edxml.readout import readout
+
+    profile = Profile.STRICT if strict else Profile.LENIENT
+    with opened(file) as stream, workplace(extract) as folder:
+        sinks = FileSinks(folder)
+        packet = read_packet(stream, sinks, Limits(), profile, now().astimezone(VIETNAM).date())
+        sinks.close()
+        if extract is not None and packet.readable:
+            _extract(packet, extract)
+        typer.echo(as_json(readout(packet).model_dump(mode="json")))
+    if not packet.readable:
+        raise typer.Exit(PACKET_REFUSED)
+
+
+@app.command(
+    help="Build a packet from the JSON that `packet read` prints.\n\nTạo gói tin từ JSON do `packet read` in ra.\n\n"
+    "Exit code 3: the checks refuse it. / Mã thoát 3: không qua được kiểm tra."
+)
+def build(
+    document: Annotated[
+        Path,
+        typer.Argument(callback=_to_read, help="The JSON; - for stdin. / Tệp JSON; - là đầu vào chuẩn."),
+    ],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The packet; - for stdout. / Gói tin; - là đầu ra chuẩn.")],
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, readable=True, help="A file, in order. / Tệp đính kèm, theo thứ tự."),
+    ] = None,
+) -> None:
+    from gateway.edxml.from_json import MAX_BYTES, JsonRefused, packet_from_json
+    from gateway.edxml.model import StatusPacket
+
+    files = [LocalFile(path) for path in attach or ()]
+    with opened(document) as stream:
+        data = stream.read(MAX_BYTES + 1)
+    try:
+        packet = packet_from_json(data, now())
+    except JsonRefused as refused:
+        _refuse(refused.findings)
+    if isinstance(packet, StatusPacket) and files:
+        raise typer.BadParameter("A status packet has no files. / Gói tin trạng thái không có tệp đính kèm.")
+    _check(packet, files)
+    with whole_or_nothing(out) as target:
+        _write(packet, files, target)
+    if out != STANDARD:
+        say(Text(f"Đã tạo {out}.", f"Built {out}."))
+
+
+def _extract(packet: "ReadPacket", folder: Path) -> None:
+    extraction = Extraction(folder)
+    for position, attachment in enumerate(packet.attachments, 1):
+        if not isinstance(attachment.content, FileSink):
+            continue
+        name = extraction.put(attachment.content.path, attachment.attachment_name or "")
+        say(Text(f"Tệp {position}: {folder / name}", f"File {position}: {folder / name}"))
+
+
+def _check(packet: "DocumentPacket | StatusPacket", files: "Sequence[LocalFile]") -> None:
+    from gateway.edxml.checks import FileFacts, check_document, check_status
+    from gateway.edxml.model import StatusPacket
+
+    if isinstance(packet, StatusPacket):
+        findings = check_status(packet)
+    else:
+        facts = [FileFacts(attachment_name=file.path.name, size=file.size) for file in files]
+        findings = check_document(packet, facts, now().astimezone(VIETNAM).date())
+    if any(finding.is_error for finding in findings):
+        _refuse(findings)
+    for finding in findings:
+        warn(finding.message)
+
+
+def _refuse(findings: "Sequence[Finding]") -> "NoReturn":
+    told = [
+        {
+            "code": finding.code,
+            "severity": finding.severity.value,
+            "pointer": finding.pointer,
+            "message": finding.message.en,
+            "message_vi": finding.message.vi,
+        }
+        for finding in findings
+    ]
+    typer.echo(as_json({"findings": told}), err=True)
+    raise typer.Exit(PACKET_REFUSED)
+
+
+def _write(packet: "DocumentPacket | StatusPacket", files: "Sequence[LocalFile]", target: "BinaryIO") -> None:
+    from gateway.edxml.model import StatusPacket
+    from gateway.edxml.writer import FileToSend, write_document, write_status
+
+    if isinstance(packet, StatusPacket):
+        write_status(packet, target)
+        return
+    to_send = [
+        FileToSend(
+            attachment_name=file.path.name,
+            source=file,
+            content_id=str(uuid4()),
+            entry_name=f"{uuid4()}{file.path.suffix}",
+        )
+        for file in files
+    ]
+    write_document(packet, to_send, target)
