@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ from gateway.documents.polling import Poller
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.health import Health
-from gateway.jobs import Backoff, JobKind, Jobs, Worker
+from gateway.jobs import Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
@@ -44,6 +44,9 @@ from gateway.store import Blobs, FolderBlobs, Store, Transaction, migrate
 
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
+
+Handler = Callable[[Claimed], Awaitable[Outcome]]
+Exhausted = Callable[[Claimed, str], Awaitable[None]]
 
 
 def clock() -> datetime:
@@ -223,16 +226,20 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
     patient = Backoff(first=settings.documents.retry_first_seconds, factor=2.0, ceiling=600.0, horizon=horizon)
+
+    def measured(name: str, handle: Handler, exhausted: Exhausted | None = None) -> JobKind:
+        return JobKind(name=name, handler=_measured(meters, handle), policy=patient, exhausted=exhausted)
+
     worker = Worker(
         store,
         jobs,
         [
-            JobKind(name="dispatch", handler=dispatcher.handle, policy=patient, exhausted=dispatcher.exhausted),
-            JobKind(name="arrival", handler=arriver.handle, policy=patient, exhausted=arriver.exhausted),
-            JobKind(name="poll", handler=poller.handle, policy=patient),
-            JobKind(name="directory", handler=refresher.handle, policy=patient),
-            JobKind(name="schedule", handler=schedule.handle, policy=patient),
-            JobKind(name="upkeep", handler=upkeep.handle, policy=patient),
+            measured("dispatch", dispatcher.handle, dispatcher.exhausted),
+            measured("arrival", arriver.handle, arriver.exhausted),
+            measured("poll", poller.handle),
+            measured("directory", refresher.handle),
+            measured("schedule", schedule.handle),
+            measured("upkeep", upkeep.handle),
         ],
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         clock=clock,
@@ -298,6 +305,19 @@ async def work_until(built: Gateway, stop: asyncio.Event) -> None:
     async with built.store.begin() as tx:
         await built.jobs.put(tx, kind="schedule", key="all")
     await built.worker.run(stop)
+
+
+def _measured(meters: Meters, handle: Handler) -> Handler:
+    """The handler, with what came of each run counted, and how long what it finished had been under way."""
+
+    async def run(job: Claimed) -> Outcome:
+        outcome = await handle(job)
+        meters.work(job.kind, type(outcome).__name__.lower(), job.attempt)
+        if isinstance(outcome, Done):
+            meters.trip(job.kind, (clock() - job.created_at).total_seconds())
+        return outcome
+
+    return run
 
 
 def _directory_alarm(feed: Feed) -> Shrank:

@@ -1,7 +1,6 @@
 """Taking over an upload: once, whatever is repeated and however requests race (G-17)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from gateway.api import repository
 from gateway.api.clients import Client
@@ -93,12 +92,6 @@ class Submission:
         if document is None:
             raise LookupError("the document of a remembered key is missing")
         return Submitted(document=document, replayed=True)
-
-
-async def forget_old_keys(store: Store, clock: Clock, *, days: int) -> int:
-    """Forget Idempotency-Keys older than so many days; how many. For the schedule."""
-    async with store.begin() as tx:
-        return await repository.forget_keys(tx, clock() - timedelta(days=days))
 
 
 class _LostRace(Exception):
