@@ -21,7 +21,7 @@ class Sink(Protocol):
         """A readable, seekable view of what was written so far; the caller closes it."""
 
     def discard(self) -> None:
-        """Forget it; nothing stays behind."""
+        """Forget it; nothing stays behind. May be called again."""
 
 
 class Sinks(Protocol):
