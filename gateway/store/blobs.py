@@ -18,6 +18,9 @@ from gateway.problems import Problem
 from gateway.store.faults import BlobMissing, disk_faults
 from gateway.times import aware
 
+_PIECE = 64 * 1024
+"""Bytes written at once; smaller writes are gathered."""
+
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -196,7 +199,10 @@ class FolderBlobs:
 
 
 class FolderBlobWriter:
-    """A file being written into a FolderBlobs."""
+    """A file being written into a FolderBlobs.
+
+    It holds no open file between writes: a packet may have a thousand attachments, a process a thousand descriptors.
+    """
 
     def __init__(self, blobs: FolderBlobs, path: Path) -> None:
         self._blobs = blobs
@@ -204,7 +210,8 @@ class FolderBlobWriter:
         self._hash = hashlib.sha256()
         self._size = 0
         self._blob: Blob | None = None
-        self._file = FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+        self._held = bytearray()
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @property
     def size(self) -> int:
@@ -217,19 +224,25 @@ class FolderBlobWriter:
         return self._hash.hexdigest()
 
     def write(self, data: bytes, /) -> int:
-        """Append bytes."""
-        with self._all_or_nothing():
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._file.write(rest) :]
+        """Append bytes. Raises ValueError once committed."""
+        if self._blob is not None:
+            raise ValueError("nothing can be added to a committed blob")
         self._hash.update(data)
         self._size += len(data)
+        if len(self._held) + len(data) < _PIECE:
+            self._held += data
+            return len(data)
+        with self._all_or_nothing(), self._appending() as file:
+            _write_all(file, self._held)
+            _write_all(file, data)
+        self._held.clear()
         return len(data)
 
     def reopen(self) -> BinaryIO:
         """A readable, seekable view of what was written so far; the caller closes it."""
         if self._blob is not None:
             return self._blobs.open(self._blob.key)
+        self._flush()
         with disk_faults():
             return self._path.open("rb")
 
@@ -237,13 +250,15 @@ class FolderBlobWriter:
         """Forget it; nothing stays behind."""
         if self._blob is not None:
             return
-        self._file.close()
+        self._held.clear()
         self._path.unlink(missing_ok=True)
 
     def sync(self) -> None:
         """Have the disk hold what was written so far."""
-        with self._all_or_nothing():
-            os.fsync(self._file.fileno())
+        with self._all_or_nothing(), self._appending() as file:
+            _write_all(file, self._held)
+            self._held.clear()
+            os.fsync(file.fileno())
 
     def commit(self) -> Blob:
         """Make it safe on disk under its content's name, then return."""
@@ -251,7 +266,6 @@ class FolderBlobWriter:
             return self._blob
         self.sync()
         with self._all_or_nothing():
-            self._file.close()
             key = self._blobs.keep(self._path, self.sha256)
         self._blob = Blob(key=key, sha256=self.sha256, size=self._size)
         return self._blob
@@ -264,6 +278,17 @@ class FolderBlobWriter:
     ) -> None:
         self.discard()
 
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        with self._all_or_nothing(), self._appending() as file:
+            _write_all(file, self._held)
+        self._held.clear()
+
+    def _appending(self) -> FileIO:
+        """The file, to be written at its end; it must still be there."""
+        return FileIO(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), "wb")
+
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         try:
@@ -272,6 +297,13 @@ class FolderBlobWriter:
         except Problem:
             self.discard()
             raise
+
+
+def _write_all(file: FileIO, data: bytes | bytearray) -> None:
+    with memoryview(data) as whole:
+        start = 0
+        while start < len(whole):
+            start += file.write(whole[start:])
 
 
 def _sync_folder(folder: Path) -> None:

@@ -270,3 +270,13 @@ def test_a_read_only_disk_is_a_problem_that_names_it(small_disk: Path) -> None:
 
 def test_the_limit_of_the_full_disk_test_is_not_ours() -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_thousand_unfinished_blobs_hold_no_file_open(blobs: FolderBlobs) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    writers = [blobs.create() for _ in range(1000)]
+    for writer in writers:
+        writer.write(b"x" * 100_000)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    for writer in writers:
+        writer.discard()
