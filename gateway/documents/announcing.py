@@ -33,6 +33,7 @@ class Happening(StrEnum):
     ALARM_STRANGER = "alarm.not_addressed_to_us"
     ALARM_SECRECY = "alarm.secret_document_arrived"
     ALARM_UNMATCHED = "alarm.status_without_document"
+    ALARM_STATUS_CODE = "alarm.status_code_unknown"
     ALARM_TWIN = "alarm.same_id_other_content"
     ALARM_CONNECTION = "alarm.connection_stopped"
     ALARM_DIRECTORY = "alarm.directory_shrank"

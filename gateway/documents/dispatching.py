@@ -86,7 +86,10 @@ class Dispatcher:
         if await self._behind_another(dispatch):
             return Again(self._clock() + _LET_PASS)
         if dispatch.state is DispatchState.QUEUED:
-            dispatch = await self._build(job, dispatch)
+            built = await self._build(job, dispatch)
+            if built is None:
+                return Done()
+            dispatch = built
             self._passed("dispatch.built")
         return await self._send(job, dispatch, connection)
 
@@ -108,7 +111,8 @@ class Dispatcher:
         async with self._store.read() as tx:
             return await repository.earlier_untried(tx, dispatch)
 
-    async def _build(self, job: Claimed, dispatch: Dispatch) -> Dispatch:
+    async def _build(self, job: Claimed, dispatch: Dispatch) -> Dispatch | None:
+        """The dispatch with its packet; None when it was cancelled meanwhile."""
         blob = await asyncio.to_thread(await self._writing(dispatch))
         now = self._clock()
         packet = Packet(
@@ -117,6 +121,8 @@ class Dispatcher:
         built = replace(dispatch, state=DispatchState.BUILT, packet_id=packet.id, changed_at=now)
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
+            if not await _is_still(tx, dispatch):
+                return None
             await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, built)
         return built
@@ -162,6 +168,8 @@ class Dispatcher:
         )
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
+            if not await _is_still(tx, dispatch):
+                return Done()
             packet = await repository.find_packet(tx, dispatch.packet_id or "")
             if packet is None:
                 return Dead("packet_missing")
@@ -270,6 +278,12 @@ async def announce_end(tx: Transaction, announce: Announce, dispatch: Dispatch) 
             data={name: value for name, value in data.items() if value},
         ),
     )
+
+
+async def _is_still(tx: Transaction, dispatch: Dispatch) -> bool:
+    """Whether it stands as it was read, and will until the transaction ends: a person may have cancelled it."""
+    current = await repository.hold_dispatch(tx, dispatch.id)
+    return current is not None and current.state is dispatch.state
 
 
 async def _move_document(tx: Transaction, dispatch: Dispatch, state: DocumentState) -> None:

@@ -171,12 +171,12 @@ class Outgoing:
         now = self._clock()
         if document.direction is not Direction.OUT:
             raise _has_left("document.not_outgoing")
-        dispatches = await repository.dispatches_of(tx, document.id)
         if document.state is DocumentState.CANCELLED:
             return document
-        for dispatch in dispatches:
-            still_here = dispatch.state in (DispatchState.QUEUED, DispatchState.BUILT)
-            if not (still_here and await self._jobs.cancel(tx, "dispatch", dispatch.id)):
+        for one in await repository.dispatches_of(tx, document.id):
+            await self._jobs.cancel(tx, "dispatch", one.id)
+            dispatch = await repository.hold_dispatch(tx, one.id)
+            if dispatch is None or dispatch.state not in (DispatchState.QUEUED, DispatchState.BUILT):
                 raise _has_left("document.has_left")
             await repository.save_dispatch(
                 tx, replace(dispatch, state=DispatchState.CANCELLED, reason="cancelled", changed_at=now)

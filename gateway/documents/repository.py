@@ -445,6 +445,13 @@ async def find_dispatch(tx: Transaction, id: str) -> Dispatch | None:
     return _dispatch(row) if row else None
 
 
+async def hold_dispatch(tx: Transaction, id: str) -> Dispatch | None:
+    """The dispatch with our id, held until the transaction ends: it cannot be cancelled while it begins to leave."""
+    statement = select(dispatch_table).where(dispatch_table.c.id == id).with_for_update()
+    row = (await tx.execute(statement)).mappings().first()
+    return _dispatch(row) if row else None
+
+
 async def dispatches_of(tx: Transaction, document_id: str) -> list[Dispatch]:
     """Dispatches that carry a document, oldest first; those of its statuses are not among them."""
     statement = (

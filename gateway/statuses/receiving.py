@@ -9,7 +9,7 @@ from gateway.documents.arriving import ArrivedStatus
 from gateway.documents.model import Direction, DispatchState, Document, DocumentState, Recipient
 from gateway.edxml.model import StaffInfo
 from gateway.statuses import repository
-from gateway.statuses.codes import normal_code
+from gateway.statuses.codes import STATUS_CODES, normal_code
 from gateway.statuses.machine import Step, fold
 from gateway.statuses.model import Staff, StatusEvent
 from gateway.store import Transaction, new_id
@@ -38,21 +38,9 @@ class Receiver:
         await repository.add(tx, event)
         if recipient is not None:
             event = await self._move(tx, document, recipient, event)
-        await self._announce(
-            tx,
-            Announcement(
-                kind=Happening.STATUS_RECEIVED,
-                at=event.recorded_at,
-                unit_code=document.unit_code,
-                document=document.id,
-                data={
-                    "code": event.code,
-                    "from": event.other_code,
-                    "moved": "true" if event.moved else "false",
-                    **({"recipient": recipient.code} if recipient else {}),
-                },
-            ),
-        )
+        await self._tell(tx, Happening.STATUS_RECEIVED, event, recipient)
+        if event.code not in STATUS_CODES:
+            await self._tell(tx, Happening.ALARM_STATUS_CODE, event, recipient)
         return None
 
     async def _move(self, tx: Transaction, document: Document, recipient: Recipient, event: StatusEvent) -> StatusEvent:
@@ -94,6 +82,21 @@ class Receiver:
                 unit_code=document.unit_code,
                 document=document.id,
                 data={"dispatch": dispatch.id, "reason": "proved_by_status"},
+            ),
+        )
+
+    async def _tell(
+        self, tx: Transaction, kind: Happening, event: StatusEvent, recipient: Recipient | None
+    ) -> None:
+        data = {"code": event.code, "from": event.other_code, "moved": "true" if event.moved else "false"}
+        await self._announce(
+            tx,
+            Announcement(
+                kind=kind,
+                at=event.recorded_at,
+                unit_code=event.unit_code,
+                document=event.document_id,
+                data={**data, "recipient": recipient.code} if recipient else data,
             ),
         )
 
