@@ -85,9 +85,7 @@ class Receiver:
             ),
         )
 
-    async def _tell(
-        self, tx: Transaction, kind: Happening, event: StatusEvent, recipient: Recipient | None
-    ) -> None:
+    async def _tell(self, tx: Transaction, kind: Happening, event: StatusEvent, recipient: Recipient | None) -> None:
         data = {"code": event.code, "from": event.other_code, "moved": "true" if event.moved else "false"}
         await self._announce(
             tx,

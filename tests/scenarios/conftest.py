@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from agencies import World, a_world
 from postgres import Postgres
-from scenarios.agencies import World, a_world
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),

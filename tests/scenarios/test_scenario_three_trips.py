@@ -3,8 +3,8 @@
 import hashlib
 
 import pytest
-from scenarios.agencies import World
-from scenarios.world import DEPARTMENT, OTHER, PDF, XLSX, a_document, id_of, processing, transport
+from agencies import World
+from world import DEPARTMENT, OTHER, PDF, XLSX, a_document, id_of, processing, transport
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

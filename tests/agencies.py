@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.world import (
+from world import (
     DEPARTMENT,
     OTHER,
     RECEIVING,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 
-from scenarios.world import DEPARTMENT, PARTNER, SENDER, Bytes
+from world import DEPARTMENT, PARTNER, SENDER, Bytes
 
 from gateway import app
 from gateway.edxml.model import (
