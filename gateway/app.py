@@ -34,6 +34,7 @@ from gateway.documents.polling import Poller
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.health import Health
+from gateway.inspection import Inspector
 from gateway.jobs import Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
@@ -207,12 +208,14 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         settings=settings.documents,
     )
+    inspector = Inspector(settings.inspection)
     arriver = Arriver(
         store=store,
         blobs=blobs,
         jobs=jobs,
         axis_of=axes.of,
         receive_status=Receiver(feed.announce).receive,
+        inspector=inspector,
         announce=feed.announce,
         clock=clock,
         settings=settings.documents,
@@ -252,6 +255,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             blobs=blobs,
             clients=Clients(store, clock, settings.api),
             outgoing=outgoing,
+            inspector=inspector,
             reporter=reporter,
             inbox=inbox,
             feed=feed,

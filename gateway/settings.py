@@ -20,6 +20,7 @@ from gateway.api.settings import ApiSettings
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.limits import Limits
 from gateway.handover.settings import HandoverSettings
+from gateway.inspection import InspectionSettings
 from gateway.jobs import JobsSettings
 from gateway.problems import Kind, Problem, Text, first_of
 from gateway.store import StoreSettings
@@ -81,6 +82,7 @@ class Settings:
     documents: DocumentsSettings
     handover: HandoverSettings
     api: ApiSettings
+    inspection: InspectionSettings
     limits: LimitsSettings
 
 
@@ -92,6 +94,7 @@ _ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "documents": DocumentsSettings,
         "handover": HandoverSettings,
         "api": ApiSettings,
+        "inspection": InspectionSettings,
         "limits": LimitsSettings,
     }
 )
@@ -139,6 +142,7 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         documents=_as(DocumentsSettings, built["documents"]),
         handover=_as(HandoverSettings, built["handover"]),
         api=_as(ApiSettings, built["api"]),
+        inspection=_as(InspectionSettings, built["inspection"]),
         limits=_as(LimitsSettings, built["limits"]),
     )
 

@@ -24,6 +24,7 @@ from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
 from gateway.handover.feed import Feed
 from gateway.handover.inbox import Inbox
+from gateway.inspection import Inspector
 from gateway.problems import Kind, Problem, Text
 from gateway.statuses.reporting import Reporter
 from gateway.store import Blobs, Store
@@ -53,6 +54,7 @@ class ApiParts:
     settings: ApiSettings
     clients: Clients
     outgoing: Outgoing
+    inspector: Inspector
     reporter: Reporter
     inbox: Inbox
     feed: Feed
@@ -82,7 +84,7 @@ def create_api(parts: ApiParts) -> FastAPI:
         lifespan=parts.lifespan,
     )
     intake = Intake(parts.settings, parts.blobs, parts.busy, parts.limits)
-    submission = Submission(parts.store, parts.outgoing, parts.clock)
+    submission = Submission(parts.store, parts.outgoing, parts.inspector, parts.clock)
     app.include_router(documents.router(parts.store, parts.blobs, intake, submission, parts.outgoing))
     app.include_router(statuses.router(parts.store, parts.reporter, parts.inbox))
     app.include_router(inbox.router(parts.inbox, most_seconds=parts.settings.wait_seconds))

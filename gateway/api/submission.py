@@ -1,6 +1,7 @@
 """Taking over an upload: once, whatever is repeated and however requests race (G-17)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from gateway.api import repository
 from gateway.api.clients import Client
@@ -9,8 +10,9 @@ from gateway.api.repository import RememberedKey
 from gateway.documents.model import Document
 from gateway.documents.outgoing import Checked, Draft, HandedFile, Outgoing
 from gateway.documents.repository import find_document
+from gateway.inspection import Action, FileToInspect, Inspection, Inspector
 from gateway.problems import Kind, Problem, Text
-from gateway.store import Store, Transaction
+from gateway.store import BlobWriter, Store, Transaction
 from gateway.times import Clock
 
 _RACES = 3
@@ -27,9 +29,10 @@ class Submitted:
 class Submission:
     """Checks and takes over uploads."""
 
-    def __init__(self, store: Store, outgoing: Outgoing, clock: Clock) -> None:
+    def __init__(self, store: Store, outgoing: Outgoing, inspector: Inspector, clock: Clock) -> None:
         self._store = store
         self._outgoing = outgoing
+        self._inspector = inspector
         self._clock = clock
 
     async def known(self, client: Client, key: str | None) -> bool:
@@ -42,7 +45,9 @@ class Submission:
     async def check(self, client: Client, upload: Upload) -> Checked:
         """Every check of taking it over; nothing is kept. Raises Problem."""
         async with self._store.read() as tx:
-            return await self._outgoing.check(tx, _draft(client, upload, upload.weighed(), None))
+            checked = await self._outgoing.check(tx, _draft(client, upload, upload.weighed(), None))
+        inspected = await self._inspect(upload, checked)
+        return replace(checked, warnings=(*checked.warnings, *inspected.findings))
 
     async def take(self, client: Client, upload: Upload, key: str | None, correlation_id: str) -> Submitted:
         """Take it over. The key is remembered in the document's own transaction.
@@ -54,14 +59,22 @@ class Submission:
         async with self._store.read() as tx:
             if earlier := await self._earlier(tx, client, key, fingerprint):
                 return earlier
-            await self._outgoing.check(tx, _draft(client, upload, upload.weighed(), correlation_id))
-        draft = _draft(client, upload, await upload.commit(), correlation_id)
+            checked = await self._outgoing.check(tx, _draft(client, upload, upload.weighed(), correlation_id))
+        inspected = await self._inspect(upload, checked)
+        draft = replace(_draft(client, upload, await upload.commit(), correlation_id), inspected=inspected)
         for _ in range(_RACES):
             try:
                 return await self._accept(client, draft, key, fingerprint)
             except _LostRace:
                 continue
         raise _racing()
+
+    async def _inspect(self, upload: Upload, checked: Checked) -> Inspection:
+        """What the files are; outside of any transaction, for it takes time. Raises Problem for an infected one."""
+        inspected = await self._inspector.inspect_outgoing(_files(upload), checked.unit.code)
+        if inspected.action is Action.QUARANTINE:
+            raise _infected(inspected)
+        return inspected
 
     async def _accept(self, client: Client, draft: Draft, key: str | None, fingerprint: str) -> Submitted:
         async with self._store.begin() as tx:
@@ -105,6 +118,46 @@ def _draft(client: Client, upload: Upload, files: tuple[HandedFile, ...], correl
         allowed_units=client.units,
         secrecy=upload.document.secrecy,
         correlation_id=correlation_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unkept:
+    """A file that lies on disk but is not committed, as something to read."""
+
+    writer: BlobWriter
+
+    @property
+    def size(self) -> int:
+        return self.writer.size
+
+    def open(self) -> BinaryIO:
+        return self.writer.reopen()
+
+
+def _files(upload: Upload) -> list[FileToInspect]:
+    return [
+        FileToInspect(
+            position=position,
+            attachment_name=one.attachment_name,
+            content_type=one.content_type,
+            source=_Unkept(writer),
+        )
+        for position, (one, writer) in enumerate(zip(upload.document.attachments, upload.writers, strict=True), 1)
+    ]
+
+
+def _infected(inspected: Inspection) -> Problem:
+    finding = next(one for one in inspected.findings if one.code == "A.Infected")
+    return Problem(
+        "attachment.infected",
+        Kind.INVALID,
+        finding.message,
+        Text(
+            "Quét và làm sạch tệp trên máy đã tạo ra nó rồi gửi lại.",
+            "Clean the file on the machine it comes from, then send again.",
+        ),
+        field=finding.pointer,
     )
 
 

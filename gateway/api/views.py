@@ -81,6 +81,11 @@ class AttachmentView(View):
     content_id: str
     size: int
     sha256: str
+    antivirus: str | None = Field(
+        description="clean, infected:NAME or not_scanned:reason (off, unreachable, over_limit, timeout, error); "
+        "null where nobody was asked.",
+        examples=["clean", "not_scanned:off"],
+    )
     href: str
 
 
@@ -276,6 +281,7 @@ def attachment(one: Attachment) -> AttachmentView:
         content_id=one.content_id,
         size=one.blob.size,
         sha256=one.blob.sha256,
+        antivirus=one.verdict,
         href=f"{href(one.document_id)}/attachments/{one.position}",
     )
 

@@ -30,6 +30,7 @@ class Happening(StrEnum):
     STATUS_SENT = "status.sent"
     STATUS_LOST = "status.not_delivered"
     ALARM_QUARANTINE = "alarm.packet_unreadable"
+    ALARM_ATTACHMENT = "alarm.attachment_quarantined"
     ALARM_STRANGER = "alarm.not_addressed_to_us"
     ALARM_SECRECY = "alarm.secret_document_arrived"
     ALARM_UNMATCHED = "alarm.status_without_document"

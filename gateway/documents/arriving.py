@@ -32,6 +32,7 @@ from gateway.edxml.model import DocumentPacket, StatusPacket
 from gateway.edxml.normal import FileDigest, meaning_hash
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.edxml.sinks import Sink
+from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
 from gateway.jobs import Claimed, Dead, Done, Jobs, Outcome, Retry
 from gateway.problems import Text
 from gateway.store import Blob, Blobs, BlobWriter, Store, Transaction, new_id
@@ -64,6 +65,7 @@ class Arriver:
         jobs: Jobs,
         axis_of: AxisOf,
         receive_status: StatusReceiver,
+        inspector: Inspector,
         announce: Announce,
         clock: Clock,
         settings: DocumentsSettings,
@@ -75,6 +77,7 @@ class Arriver:
         self._jobs = jobs
         self._axis_of = axis_of
         self._receive_status = receive_status
+        self._inspector = inspector
         self._announce = announce
         self._clock = clock
         self._settings = settings
@@ -98,6 +101,8 @@ class Arriver:
                 self._passed("arrival.committed")
             if arrival.state is ArrivalState.BOOKED:
                 return Retry("unreadable_copy")
+            if arrival.state is ArrivalState.FETCHED:
+                return Retry(SetApart.NOT_SCANNED)
             await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
             return Retry(reason_of(error))
@@ -110,7 +115,9 @@ class Arriver:
             arrival = await repository.find_arrival(tx, job.key)
             if arrival is None or arrival.state not in (ArrivalState.BOOKED, ArrivalState.FETCHED):
                 return
-            await self._set_apart(tx, arrival, reason, (), Happening.ALARM_QUARANTINE)
+            unscanned = reason == SetApart.NOT_SCANNED
+            kind = Happening.ALARM_ATTACHMENT if unscanned else Happening.ALARM_QUARANTINE
+            await self._set_apart(tx, arrival, reason, (), kind)
 
     async def _fetch(self, job: Claimed, arrival: Arrival, axis: Axis) -> Arrival:
         out = self._blobs.create()
@@ -143,6 +150,7 @@ class Arriver:
         if packet is None:
             raise LookupError("the packet of an arrival is missing")
         read, files = await asyncio.to_thread(self._read, packet.blob)
+        inspected = await self._inspect(arrival, connection, read, files)
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if not read.readable:
@@ -154,7 +162,7 @@ class Arriver:
                 reason = await self._receive_status(tx, status)
                 return await self._save(tx, arrival, ArrivalState.DELIVERED, reason=reason, findings=read.findings)
             if isinstance(read.packet, DocumentPacket):
-                return await self._take_document(tx, arrival, connection, read, read.packet, files)
+                return await self._take_document(tx, arrival, connection, read, read.packet, files, inspected)
         raise TypeError("a readable packet is a document or a status")
 
     def _read(self, blob: Blob) -> tuple[ReadPacket, tuple[Blob, ...]]:
@@ -169,6 +177,29 @@ class Arriver:
         except BaseException:
             read.discard()
             raise
+
+    async def _inspect(
+        self, arrival: Arrival, connection: Connection, read: ReadPacket, files: tuple[Blob, ...]
+    ) -> Inspection:
+        """What its files are, by the policies of the units it is for; outside of any transaction, for it takes time."""
+        packet = read.packet
+        is_taken = read.readable and connection.mode is Mode.ACTIVE and isinstance(packet, DocumentPacket)
+        if not is_taken or not isinstance(packet, DocumentPacket) or secrecy.marked_fields(packet.message_header):
+            return Inspection()
+        async with self._store.read() as tx:
+            ours = await self._own_units(tx, arrival, connection, packet)
+        if not ours:
+            return Inspection()
+        given = [
+            FileToInspect(
+                position=one.position,
+                attachment_name=one.attachment_name,
+                content_type=one.content_type,
+                source=self._blobs.source(blob),
+            )
+            for one, blob in zip(read.attachments, files, strict=True)
+        ]
+        return await self._inspector.inspect(given, [unit.code for unit in ours])
 
     async def _unreadable(self, tx: Transaction, arrival: Arrival, blob: Blob, read: ReadPacket) -> Arrival:
         """Fetched again until two copies agree, then set apart (rule 6)."""
@@ -185,6 +216,7 @@ class Arriver:
         read: ReadPacket,
         packet: DocumentPacket,
         files: tuple[Blob, ...],
+        inspected: Inspection,
     ) -> Arrival:
         if secrecy.marked_fields(packet.message_header):
             return await self._set_apart(tx, arrival, "secret", read.findings, Happening.ALARM_SECRECY)
@@ -192,9 +224,13 @@ class Arriver:
         if not ours:
             await self._alarm(tx, Happening.ALARM_STRANGER, arrival)
             return await self._save(tx, arrival, ArrivalState.STRANGER, reason="not_addressed_to_us")
-        findings = (*read.findings, *_sender_findings(arrival, packet))
+        findings = (*read.findings, *_sender_findings(arrival, packet), *inspected.findings)
+        if inspected.action is Action.QUARANTINE and inspected.reason is not None:
+            return await self._set_apart(tx, arrival, inspected.reason, findings, Happening.ALARM_ATTACHMENT)
+        if inspected.action is Action.HOLD:
+            return await self._save(tx, arrival, ArrivalState.FETCHED, reason=inspected.reason, findings=findings)
         for unit in ours:
-            await self._deliver(tx, arrival, connection, unit, packet, read, files, findings)
+            await self._deliver(tx, arrival, connection, unit, packet, read, files, findings, inspected)
         return await self._save(tx, arrival, ArrivalState.DELIVERED, findings=findings)
 
     async def _own_units(
@@ -216,6 +252,7 @@ class Arriver:
         read: ReadPacket,
         files: tuple[Blob, ...],
         findings: tuple[Finding, ...],
+        inspected: Inspection,
     ) -> None:
         now = self._clock()
         header = packet.message_header
@@ -257,8 +294,9 @@ class Arriver:
                 content_id=(one.content_id or str(one.position))[:200],
                 description=one.description,
                 blob=blob,
+                verdict=str(verdict),
             )
-            for one, blob in zip(read.attachments, files, strict=True)
+            for one, blob, verdict in zip(read.attachments, files, inspected.verdicts, strict=True)
         ]
         try:
             async with tx.connection.begin_nested():
@@ -315,8 +353,8 @@ class Arriver:
                 return Transport.DONE
             case ArrivalState.ACKNOWLEDGED:
                 return Transport(arrival.acknowledged_as) if arrival.acknowledged_as else Transport.DONE
-            case ArrivalState.QUARANTINED if arrival.reason == UNREADABLE:
-                return _ACK.get(self._settings.ack_unreadable)
+            case ArrivalState.QUARANTINED:
+                return _ACK.get(self._settings.ack_of(arrival.reason))
             case _:
                 return None
 

@@ -92,7 +92,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """One real file of a document (after unzipping). `position` counts from 1."""
+    """One real file of a document (after unzipping). `position` counts from 1.
+
+    `verdict` is the antivirus's: `clean`, `infected:NAME` or `not_scanned:reason`; None where nobody was asked.
+    """
 
     document_id: str
     position: int
@@ -102,6 +105,7 @@ class Attachment:
     content_id: str
     description: str | None
     blob: Blob
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The way out, first half: a document is taken over from a document system, or refused with nothing changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from uuid import uuid4
@@ -31,6 +31,7 @@ from gateway.edxml.model import Bussiness, DocumentPacket, MessageHeader, Organ,
 from gateway.edxml.names import safe_name
 from gateway.edxml.normal import FileDigest, meaning_hash
 from gateway.edxml.survival import lost
+from gateway.inspection import Inspection
 from gateway.jobs import Jobs
 from gateway.problems import Kind, Problem, Text, first_of
 from gateway.store import Blob, Transaction, new_id
@@ -57,13 +58,14 @@ class HandedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a document system wants sent. `allowed_units`: the own units it may speak for."""
+    """What a document system wants sent. `allowed_units`: the own units it may speak for; `inspected`: its files."""
 
     packet: DocumentPacket
     files: tuple[HandedFile, ...]
     allowed_units: frozenset[str]
     secrecy: str | None = None
     correlation_id: str | None = None
+    inspected: Inspection = field(default_factory=Inspection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ class Outgoing:
             raise problem
         warnings = [finding for finding in found if not finding.is_error]
         warnings += lost(packet, facts)
+        warnings += draft.inspected.findings
         return Checked(
             packet=packet,
             unit=unit,
@@ -146,7 +149,7 @@ class Outgoing:
         if earlier := await repository.find_live(tx, checked.unit.code, live_key):
             return _repeated(earlier, checked.meaning)
         document = _document(checked, now)
-        attachments = [_attachment(document.id, position, one) for position, one in enumerate(draft.files, 1)]
+        attachments = _attachments(document.id, draft)
         try:
             async with tx.connection.begin_nested():
                 await repository.add_document(tx, document, attachments, live_key=live_key)
@@ -325,17 +328,23 @@ def _document(checked: Checked, now: datetime) -> Document:
     )
 
 
-def _attachment(document: str, position: int, file: HandedFile) -> Attachment:
-    return Attachment(
-        document_id=document,
-        position=position,
-        attachment_name=file.attachment_name,
-        safe_name=safe_name(file.attachment_name),
-        content_type=file.content_type,
-        content_id=str(uuid4()),
-        description=file.description,
-        blob=file.blob,
-    )
+def _attachments(document: str, draft: Draft) -> list[Attachment]:
+    nobody_asked: list[str | None] = [None] * len(draft.files)
+    verdicts = [str(verdict) for verdict in draft.inspected.verdicts] or nobody_asked
+    return [
+        Attachment(
+            document_id=document,
+            position=position,
+            attachment_name=file.attachment_name,
+            safe_name=safe_name(file.attachment_name),
+            content_type=file.content_type,
+            content_id=str(uuid4()),
+            description=file.description,
+            blob=file.blob,
+            verdict=verdict,
+        )
+        for position, (file, verdict) in enumerate(zip(draft.files, verdicts, strict=True), 1)
+    ]
 
 
 def _dispatch(document: Document, unit: Unit, now: datetime) -> Dispatch:

@@ -10,7 +10,7 @@ from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.model import Arrival, ArrivalState
-from gateway.documents.reasons import UNREADABLE, reason_of
+from gateway.documents.reasons import reason_of
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
 from gateway.store import Store, Transaction, new_id
@@ -82,9 +82,8 @@ class Poller:
             case ArrivalState.OBSERVED:
                 return connection.mode is Mode.ACTIVE
             case ArrivalState.QUARANTINED:
-                policy = self._settings.ack_unreadable
-                may_speak = connection.mode is Mode.ACTIVE and policy is not AckUnreadable.NOTHING
-                return may_speak and arrival.reason == UNREADABLE
+                policy = self._settings.ack_of(arrival.reason)
+                return connection.mode is Mode.ACTIVE and policy is not AckUnreadable.NOTHING
             case ArrivalState.STRANGER:
                 return False
             case _:

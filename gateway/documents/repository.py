@@ -104,6 +104,7 @@ attachment_table = Table(
     Column("blob_key", String(80), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("verdict", String(100)),
 )
 
 dispatch_table = Table(
@@ -615,6 +616,7 @@ def _attachment(row: RowMapping) -> Attachment:
         content_id=row["content_id"],
         description=row["description"],
         blob=_blob(row),
+        verdict=row["verdict"],
     )
 
 
@@ -630,6 +632,7 @@ def _attachment_values(one: Attachment) -> dict[str, object]:
         "blob_key": one.blob.key,
         "sha256": one.blob.sha256,
         "size": one.blob.size,
+        "verdict": one.verdict,
     }
 
 

@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.documents.reasons import UNREADABLE
+from gateway.inspection import SetApart
+
 
 class AckUnreadable(StrEnum):
     """What the axis is told of a packet that cannot be read."""
@@ -23,6 +26,11 @@ class DocumentsSettings(BaseModel):
         description="What the axis is told of a packet that two equal copies show to be unreadable. "
         "fail tells its sender the truth; nothing leaves it on the list.",
     )
+    ack_set_apart: AckUnreadable = Field(
+        AckUnreadable.DONE,
+        description="What the axis is told of a document that was set apart for what its files are (infected, "
+        "executable, and what else the inspection's policies say). done: it arrived, and is kept here.",
+    )
     status_repeats: int = Field(
         6, ge=1, le=50, description="How often a status of unknown outcome is sent in all; a status twice harms nobody."
     )
@@ -37,3 +45,12 @@ class DocumentsSettings(BaseModel):
     held_seconds: int = Field(
         30, ge=1, description="Seconds between looks at a connection that observes or is stopped, by what waits for it."
     )
+
+    def ack_of(self, reason: str | None) -> AckUnreadable:
+        """What the axis is told of an item that was set apart for this reason."""
+        if reason == UNREADABLE:
+            return self.ack_unreadable
+        return self.ack_set_apart if reason in _SET_APART else AckUnreadable.NOTHING
+
+
+_SET_APART = frozenset(SetApart)

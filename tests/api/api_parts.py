@@ -21,6 +21,7 @@ from gateway.edxml.limits import Limits
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.settings import HandoverSettings
+from gateway.inspection import InspectionSettings, Inspector
 from gateway.jobs import Jobs
 from gateway.problems import Text
 from gateway.statuses.reporting import Reporter
@@ -98,6 +99,7 @@ def assembled(
         settings=settings,
         clients=Clients(store, clock, settings),
         outgoing=Outgoing(jobs, feed.announce, clock, DocumentsSettings()),
+        inspector=Inspector(InspectionSettings()),
         reporter=reporter,
         inbox=inbox,
         feed=feed,

@@ -262,6 +262,7 @@ def upgrade() -> None:
         sa.Column("blob_key", sa.String(length=80), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("verdict", sa.String(length=100), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_attachment_document_id")),
         sa.PrimaryKeyConstraint("document_id", "position", name=op.f("pk_attachment")),
     )
