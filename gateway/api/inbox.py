@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.api import views
 from gateway.api.clients import Client
 from gateway.api.door import client_of
+from gateway.api.logging import correlation_id
 from gateway.api.parameters import PRINTABLE, DeliveryPath
 from gateway.api.responses import problems
 from gateway.api.waiting import unless_gone
@@ -62,7 +63,8 @@ def router(inbox: Inbox, *, most_seconds: int) -> APIRouter:
         responses=problems(400, 401, 404, 408, 409, 413, 422, 503),
     )
     async def confirm(request: Request, id: DeliveryPath, said: Annotated[ConfirmIn, Body()]) -> views.DeliveryView:
-        return views.delivery(await inbox.confirm(id, said.lease, client_of(request).units))
+        units = client_of(request).units
+        return views.delivery(await inbox.confirm(id, said.lease, units, correlation_id=correlation_id()))
 
     @routes.post(
         "/inbox/{id}/reject",

@@ -66,7 +66,7 @@ def router(store: Store, reporter: Reporter, inbox: Inbox) -> APIRouter:
         async with store.begin() as tx:
             document = await visible(tx, client_of(request), id)
             if document.direction is Direction.IN:
-                await inbox.settle_by_report(tx, document)
+                await inbox.settle_by_report(tx, document, correlation_id=correlation_id())
             events = await reporter.report(
                 tx,
                 document,

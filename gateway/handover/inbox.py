@@ -59,7 +59,9 @@ class Inbox:
 
         return await look_until(look, self._bell, bounded, self._settings.look_seconds)
 
-    async def confirm(self, delivery_id: str, lease: str, unit_codes: Collection[str]) -> Delivery:
+    async def confirm(
+        self, delivery_id: str, lease: str, unit_codes: Collection[str], *, correlation_id: str | None = None
+    ) -> Delivery:
         """The document system has it: handed over, and 01 goes out. Said twice it is the same.
 
         Raises Problem `delivery.unknown` (NOT_FOUND), `delivery.lease` (CONFLICT) when another claim holds it.
@@ -67,7 +69,7 @@ class Inbox:
         async with self._store.begin() as tx:
             delivery = await self._held(tx, delivery_id, lease, unit_codes)
             if delivery.state is not DeliveryState.HANDED_OVER:
-                delivery = await self._hand_over(tx, delivery)
+                delivery = await self._hand_over(tx, delivery, correlation_id)
         self._passed("delivery.handed_over")
         return delivery
 
@@ -96,11 +98,11 @@ class Inbox:
             await self._tell(tx, delivery, Happening.SET_APART if apart else Happening.HAND_OVER_REFUSED)
         return delivery
 
-    async def settle_by_report(self, tx: Transaction, document: Document) -> None:
+    async def settle_by_report(self, tx: Transaction, document: Document, *, correlation_id: str | None = None) -> None:
         """A document system that reports a step of a document has it: what was not confirmed counts as handed over."""
         delivery = await repository.delivery_of(tx, document.id)
         if delivery is not None and delivery.state is not DeliveryState.HANDED_OVER:
-            await self._hand_over(tx, delivery)
+            await self._hand_over(tx, delivery, correlation_id)
 
     async def _claim_now(self, unit_codes: list[str], limit: int) -> list[Claim]:
         now = self._clock()
@@ -134,7 +136,7 @@ class Inbox:
             raise _lease_problem()
         return delivery
 
-    async def _hand_over(self, tx: Transaction, delivery: Delivery) -> Delivery:
+    async def _hand_over(self, tx: Transaction, delivery: Delivery, correlation_id: str | None) -> Delivery:
         """Handed over and 01, in one transaction: one is never there without the other (rule 9, G-21)."""
         now = self._clock()
         document = await documents.find_document(tx, delivery.document_id)
@@ -144,7 +146,7 @@ class Inbox:
         await repository.save_delivery(tx, handed)
         await documents.set_document_state(tx, document.id, DocumentState.HANDED_OVER, now)
         await self._tell(tx, handed, Happening.HANDED_OVER)
-        await self._reporter.report(tx, document, code=ARRIVED, source_time=now)
+        await self._reporter.report(tx, document, code=ARRIVED, source_time=now, correlation_id=correlation_id)
         return handed
 
     async def _tell(self, tx: Transaction, delivery: Delivery, kind: Happening) -> None:
