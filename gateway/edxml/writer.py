@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.edxml import layout
 from gateway.edxml.layout import Node
 from gateway.edxml.model import NAMESPACE, Bussiness, DocumentPacket, StatusPacket
-from gateway.edxml.packing import PIECE, ZIP, ZIP_LEVEL, Base64Stream, OneEntryZip, Writable, packing_of
+from gateway.edxml.packing import PIECE, ZIP, ZIP_LEVEL, Base64Stream, OneEntryZip, Packing, Writable, packing_of
 from gateway.edxml.sinks import Source
 
 NEW_REASON = "Văn bản điện tử mới"
@@ -25,7 +25,8 @@ class FileToSend:
 
     `content_id` without its `cid:` and `entry_name` (the entry's name if it is zipped, `<uuid>.xlsx`) are chosen by the
     caller, as pure code makes no ids. `content_type` replaces the table's one for a kind that is sent as it is; what is
-    zipped is always `application/zip`, because receivers decide by that word whether to unzip.
+    zipped is always `application/zip`, because receivers decide by that word whether to unzip. `packing` and `prefixed`
+    (whether ContentId has its `cid:`) are for writing as others do; what we send leaves them alone.
     """
 
     attachment_name: str
@@ -34,6 +35,8 @@ class FileToSend:
     entry_name: str
     content_type: str | None = None
     description: str | None = None
+    packing: Packing | None = None
+    prefixed: bool = True
 
 
 def write_document(
@@ -101,13 +104,13 @@ class _Part:
 
     @staticmethod
     def of(file: FileToSend) -> "_Part":
-        packing = packing_of(file.attachment_name)
+        packing = file.packing or packing_of(file.attachment_name)
         content_type = packing.content_type
         if not packing.zipped and file.content_type and file.content_type != ZIP:
             content_type = file.content_type
         return _Part(
             unicodedata.normalize("NFC", file.attachment_name).strip(layout.BLANKS),
-            f"cid:{file.content_id}",
+            f"cid:{file.content_id}" if file.prefixed else file.content_id,
             content_type,
             (file.description or "").strip(layout.BLANKS),
             packing.zipped,
