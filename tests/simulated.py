@@ -29,6 +29,8 @@ from gateway.simulator.serving import serving
 from gateway.simulator.settings import SystemSpec
 from gateway.times import Clock
 
+KINDER = ("kinder", "unknown-ack=fail", "after-processing=again", "same-packet=twice")
+"""For callers that sign every request with one time and look at order and dates; the rest has its own tests."""
 SYSTEMS = ("00.99.H99:first:H99,H99.07", "00.98.H98:second:H98.01/000.00.12.H98", "00.97.H97:third:H97")
 DOCUMENT_ID = "H99,2026/11/22,1520/UBND-KT"
 
@@ -78,10 +80,15 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, clock: Clock = lambda: NOW, faults: Sequence[str] = (), systems: Sequence[str] = SYSTEMS
+    folder: Path,
+    clock: Clock = lambda: NOW,
+    faults: Sequence[str] = (),
+    systems: Sequence[str] = SYSTEMS,
+    readings: Sequence[str] = KINDER,
 ) -> Iterator[Running]:
     """Serve a simulated axis while the context lasts."""
-    parts = simulator([SystemSpec.parse(spec) for spec in systems], faults, folder, clock, seed=1)
+    declared = [SystemSpec.parse(spec) for spec in systems]
+    parts = simulator(declared, faults, folder, clock, seed=1, readings=readings)
     with serving(parts.app) as endpoint, httpx2.Client(timeout=20, trust_env=False) as http:
         yield Running(endpoint, http, parts)
 

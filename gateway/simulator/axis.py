@@ -1,17 +1,17 @@
 """The simulated axis itself: takes packets, lays one item before each recipient, answers the thirteen operations.
 
-It is not kinder than a real one: it never removes duplicates, an item that is `processing` is listed again, and one bad
-recipient refuses the whole packet. All state is in memory and belongs to one event loop.
+It is not kinder than a real one: what is not known is read the harsher way (`readings`), and one bad recipient refuses the
+whole packet. All state is in memory and belongs to one event loop.
 """
 
 import asyncio
+import random
 import secrets
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
-from gateway.axis.port import Agency, Item, MessageType, Registration, SentRow, Transport
+from gateway.axis.port import Agency, Item, MessageType, Registration, SentRow
 from gateway.axis.vxp.backend import (
     Acknowledgement,
     ErrorCode,
@@ -23,78 +23,55 @@ from gateway.axis.vxp.backend import (
 from gateway.axis.vxp.wire import Operation
 from gateway.edxml.sinks import Sink, Source
 from gateway.simulator.faults import FaultSet
-from gateway.simulator.registry import Registry, Unit, local_text
+from gateway.simulator.items import Copy, Items, Packet, lies_between
+from gateway.simulator.registry import Registry, Unit, many
 from gateway.simulator.rewriting import Rewriter, Rewritten
 from gateway.store import Blob, Blobs
 from gateway.times import Clock
 
-_FINAL = (Transport.DONE, Transport.FAIL)
-
-
-@dataclass(slots=True, kw_only=True)
-class Copy:
-    """One recipient's copy of a packet: an item of a received list, and how often and with what it was acknowledged."""
-
-    item: Item
-    system_id: str
-    packet: "Packet"
-    created: datetime
-    acks: list[tuple[datetime, Transport]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
-    """One packet that was taken. `sha256` and `size` are of the bytes as they were sent."""
-
-    object_id: str
-    system_id: str
-    from_header: str
-    rewritten: Rewritten
-    sha256: str
-    size: int
-    received: datetime
+_MANY = 100_000
 
 
 class SimulatedAxis:
     """The backend behind the protocol's server half."""
 
-    def __init__(self, registry: Registry, blobs: Blobs, rewriter: Rewriter, faults: FaultSet, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        blobs: Blobs,
+        rewriter: Rewriter,
+        faults: FaultSet,
+        clock: Clock,
+        *,
+        seed: int | None = None,
+    ) -> None:
         self.registry = registry
         self.faults = faults
         self.packets: dict[str, Packet] = {}
-        self.copies: dict[str, Copy] = {}
+        self.items = Items(faults, random.Random(seed))  # noqa: S311 - the order of a list, no secret
         self._blobs = blobs
         self._rewriter = rewriter
         self._clock = clock
-        self._waiting: dict[tuple[str, MessageType], dict[str, Copy]] = {}
-        self._acknowledged: dict[tuple[str, MessageType], dict[str, Copy]] = {}
         self._of_packet: dict[str, list[Copy]] = {}
         self._sent_by: dict[tuple[str, MessageType], list[Packet]] = {}
+        self._first_sent: dict[tuple[str, MessageType, str], str] = {}
 
     async def received(self, query: ReceivedQuery) -> Iterable[Item]:
-        """Items that are `initial` or `processing`, oldest first, and what faults make of them."""
-        key = (query.system_id, query.kind)
-        return self.faults.listed(
-            list(_items_between(self._waiting.get(key, {}).values(), query)),
-            lambda: list(_items_between(self._acknowledged.get(key, {}).values(), query)),
-        )
+        """What the readings show of what lies before the system, and what faults make of it."""
+        parties = self.registry.two_parties(query.system_id)
+        if query.kind is MessageType.STATUS and parties is not None:
+            for content in self.faults.laid(*parties, self._clock()):
+                await self.lay(query.kind, *parties, content)
+        return self.items.listed(query)
 
     async def fetch(self, system_id: str, doc_id: str) -> Source:
         """The packet as re-written; also after it was acknowledged."""
-        return self._own(system_id, doc_id).packet.rewritten.content
+        return self.items.own(system_id, doc_id).packet.rewritten.content
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> None:
-        """Moves an item that is not final; for a final one it changes nothing and says OK."""
-        copy = self._own(acknowledgement.system_id, acknowledgement.doc_id)
+        """Moves an item that is listed; what it does with another is a matter of readings."""
         self.faults.before_store(Operation.UPDATE_STATUS)
-        now = self._clock()
-        copy.acks.append((now, acknowledgement.state))
-        if copy.item.status not in _FINAL:
-            copy.item = replace(copy.item, status=acknowledgement.state, updated_time=local_text(now))
-        if copy.item.status in _FINAL:
-            key = (copy.system_id, copy.item.message_type)
-            self._waiting[key].pop(copy.item.doc_id, None)
-            self._acknowledged.setdefault(key, {})[copy.item.doc_id] = copy
+        self.items.acknowledge(acknowledgement, self._clock())
         self.faults.after_store(Operation.UPDATE_STATUS)
 
     async def new_body(self, submission: Submission) -> Sink:  # noqa: ARG002 - a real axis reads the body first too
@@ -119,9 +96,12 @@ class SimulatedAxis:
                 ErrorCode.SENDER_NOT_REGISTERED,
                 f"Don vi gui {from_code} khong dung voi ma da dang ky: {system_id}",
             )
-        received = self._clock()
-        rewritten = await asyncio.to_thread(self._rewriter.rewrite, submission.kind, body, received)
+        received, readings = self._clock(), self.faults.readings
+        rewritten = await asyncio.to_thread(self._rewriter.rewrite, submission.kind, body, received, readings)
         recipients = self._recipients(submission, rewritten)
+        first = self._first_sent.get((system_id, submission.kind, body.sha256))
+        if first is not None and readings.same_packet == "once":
+            return first
         self.faults.before_store(Operation.SEND)
         packet = Packet(
             object_id=object_id,
@@ -133,6 +113,7 @@ class SimulatedAxis:
             received=received,
         )
         self._keep(packet, recipients, self.faults.copies(Operation.SEND))
+        self._first_sent.setdefault((system_id, submission.kind, body.sha256), object_id)
         self.faults.after_store(Operation.SEND)
         return object_id
 
@@ -163,31 +144,35 @@ class SimulatedAxis:
             received=now,
         )
         self._keep(packet, [(to_code, unit)], 1)
-        return self._of_packet[packet.object_id][0].item.doc_id
+        return self._of_packet[packet.object_id][0].doc_id
 
     def _recipients(self, submission: Submission, rewritten: Rewritten) -> list[tuple[str, Unit]]:
-        """Each unit once, with the code it was addressed by first; raises ServerFail for the first that cannot be."""
+        """Each unit, or each system, once with the code it was addressed by first.
+
+        Raises ServerFail for the first that cannot be.
+        """
         sender = self.registry.unit(rewritten.from_code)
         if sender is None or sender.system_id != submission.system_id:
             raise ServerFail(ErrorCode.SENDER_NOT_REGISTERED, f"Đơn vị gửi {rewritten.from_code} không đăng ký")
         units: dict[str, tuple[str, Unit]] = {}
-        for code in _addressed(submission, rewritten):
+        readings = self.faults.readings
+        restricted = submission.to if readings.to_header == "restricts" else None
+        for code in _addressed(restricted, rewritten):
             unit = self.registry.unit(code)
             if unit is None:
                 raise ServerFail(ErrorCode.UNKNOWN_RECEIVER, f"Đơn vị nhận {code} không tồn tại")
             if unit.locked:
                 raise ServerFail(ErrorCode.RECEIVER_LOCKED, f"Đơn vị nhận {code} đã khoá")
-            units.setdefault(unit.id, (code, unit))
+            units.setdefault(unit.id if readings.items_per == "unit" else unit.system_id, (code, unit))
         return list(units.values())
 
     def _keep(self, packet: Packet, recipients: Sequence[tuple[str, Unit]], times: int) -> None:
         self.packets[packet.object_id] = packet
         self._sent_by.setdefault((packet.system_id, packet.rewritten.kind), []).append(packet)
-        copies = [_copy(packet, code, unit) for code, unit in recipients for _ in range(times)]
-        self._of_packet[packet.object_id] = copies
-        for copy in copies:
-            self.copies[copy.item.doc_id] = copy
-            self._waiting.setdefault((copy.system_id, copy.item.message_type), {})[copy.item.doc_id] = copy
+        held = self.faults.held() if packet.rewritten.kind is MessageType.STATUS else 0
+        self._of_packet[packet.object_id] = [
+            self.items.add(packet, code, unit, held) for code, unit in recipients for _ in range(times)
+        ]
 
     async def sent(self, query: SentQuery) -> Iterator[SentRow]:
         """One row for each copy of what the system has sent; nothing for a DocId that is not its own."""
@@ -195,28 +180,34 @@ class SimulatedAxis:
         if query.doc_id is not None:
             one = self.packets.get(query.doc_id)
             packets = [one] if one and (one.system_id, one.rewritten.kind) == (query.system_id, query.kind) else []
+        dated = self.faults.readings.date_filters == "honoured"
         return (
-            _sent_row(packet, copy)
+            self.items.sent_row(copy)
             for packet in list(packets)
-            if _between(packet.received, query.since, query.until)
+            if not dated or lies_between(packet.received, query.since, query.until)
             for copy in self._of_packet[packet.object_id]
         )
 
     async def count(self, system_id: str, kind: MessageType) -> int:
         """How many items wait."""
-        return len(self._waiting.get((system_id, kind), {}))
+        return self.items.count(system_id, kind)
 
     async def agencies(self, system_id: str) -> Iterable[Agency]:  # noqa: ARG002 - the directory is one for all
         """All units of all systems."""
-        return list(self.registry.agencies())
+        return chain(list(self.registry.agencies()), self._more())
 
     async def agencies_qd20(self, system_id: str, level: str) -> Iterable[Agency]:  # noqa: ARG002 - as above
         """Units with a code of Decision 20/2020 on one level."""
-        return list(self.registry.agencies_qd20(level))
+        return chain(list(self.registry.agencies_qd20(level)), self._more())
 
-    async def units(self, system_id: str) -> Iterable[Agency]:  # noqa: ARG002 - as above
-        """All units, removed ones too."""
-        return list(self.registry.all_units())
+    async def units(self, system_id: str) -> Iterable[Agency]:
+        """All units, removed ones too, or what the system was not told yet."""
+        incremental = self.faults.readings.sync_units == "changes"
+        rows = self.registry.changes(system_id) if incremental else self.registry.all_units()
+        return chain(list(rows), self._more())
+
+    def _more(self) -> Iterable[Agency]:
+        return many(_MANY, self._clock()) if self.faults.readings.directory == "100k" else ()
 
     async def register(self, system_id: str, registration: Registration) -> None:
         """Adds or changes a unit of the system."""
@@ -226,12 +217,6 @@ class SimulatedAxis:
         """Takes out a unit of the system; what waits for it stays."""
         self.registry.remove(system_id, agency_code, self._clock())
 
-    def _own(self, system_id: str, doc_id: str) -> Copy:
-        copy = self.copies.get(doc_id)
-        if copy is None or copy.system_id != system_id:
-            raise ServerFail(ErrorCode.FILE_INVALID, f"Không tìm thấy văn bản {doc_id}")
-        return copy
-
 
 def _kept(blobs: Blobs, content: bytes) -> Blob:
     with blobs.create() as out:
@@ -239,51 +224,14 @@ def _kept(blobs: Blobs, content: bytes) -> Blob:
         return out.commit()
 
 
-def _addressed(submission: Submission, rewritten: Rewritten) -> Sequence[str]:
+def _addressed(restricted: Sequence[str] | None, rewritten: Rewritten) -> Sequence[str]:
     """The codes to deliver to: the packet's own, or those of them that the `to` header names."""
-    if submission.to is None:
+    if restricted is None:
         return rewritten.to_codes
-    for code in submission.to:
+    for code in restricted:
         if code not in rewritten.to_codes:
             raise ServerFail(ErrorCode.UNKNOWN_RECEIVER, f"Đơn vị nhận {code} không có trong gói tin")
-    return submission.to
-
-
-def _copy(packet: Packet, code: str, unit: Unit) -> Copy:
-    moment = local_text(packet.received)
-    item = Item(
-        doc_id=str(uuid.uuid4()),
-        message_type=packet.rewritten.kind,
-        from_code=packet.rewritten.from_code,
-        to_code=code,
-        status=Transport.INITIAL,
-        created_time=moment,
-        updated_time=moment,
-    )
-    return Copy(item=item, system_id=unit.system_id, packet=packet, created=packet.received)
-
-
-def _sent_row(packet: Packet, copy: Copy) -> SentRow:
-    return SentRow(
-        sender_doc_id=packet.object_id,
-        receiver_doc_id=copy.item.doc_id,
-        from_code=copy.item.from_code,
-        to_code=copy.item.to_code,
-        title=packet.rewritten.title,
-        notation=packet.rewritten.notation,
-        sent_time=local_text(packet.received),
-        received_time=copy.item.updated_time if copy.acks else None,
-        send_status=Transport.DONE.value,
-        receive_status=copy.item.status.value,
-    )
-
-
-def _items_between(copies: Iterable[Copy], query: ReceivedQuery) -> Iterator[Item]:
-    return (copy.item for copy in copies if _between(copy.created, query.since, query.until))
-
-
-def _between(moment: datetime, since: datetime | None, until: datetime | None) -> bool:
-    return (since is None or moment >= since) and (until is None or moment <= until)
+    return restricted
 
 
 def _object_id(now: datetime) -> str:

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.axis.port import MessageType
 from gateway.axis.vxp.backend import ServerFail
 from gateway.problems import Problem
-from gateway.simulator.axis import Copy, Packet, SimulatedAxis
+from gateway.simulator.axis import SimulatedAxis
+from gateway.simulator.items import Copy, Packet
 from gateway.times import shown
 
 _PREFIX = "/_sim/"
@@ -111,9 +112,9 @@ def with_control(app: ASGIApp, axis: SimulatedAxis) -> ASGIApp:
 
 def ledger_of(axis: SimulatedAxis) -> Ledger:
     """Everything that the axis has seen so far."""
-    items = [_ledger_item(copy) for copy in axis.copies.values()]
+    items = [_ledger_item(copy) for copy in axis.items.by_id.values()]
     acks = sorted(
-        ((time, copy.item.doc_id, state) for copy in axis.copies.values() for time, state in copy.acks),
+        ((time, copy.doc_id, state) for copy in axis.items.by_id.values() for time, state in copy.acks),
         key=lambda ack: ack[0],
     )
     by_state: dict[str, int] = {}
@@ -203,13 +204,13 @@ def _is_loopback(scope: Scope) -> bool:
 
 def _ledger_item(copy: Copy) -> LedgerItem:
     return LedgerItem(
-        doc_id=copy.item.doc_id,
+        doc_id=copy.doc_id,
         object_id=copy.packet.object_id,
         system_id=copy.system_id,
-        kind=copy.item.message_type.value,
-        from_code=copy.item.from_code,
-        to_code=copy.item.to_code,
-        state=copy.item.status.value,
+        kind=copy.packet.rewritten.kind.value,
+        from_code=copy.packet.rewritten.from_code,
+        to_code=copy.to_code,
+        state=copy.state.value,
     )
 
 

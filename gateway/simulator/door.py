@@ -1,13 +1,14 @@
 """Where requests come in: faults strike here, and connections are really cut.
 
 ASGI has no word for «close without an answer», so the HTTP protocol class hands the application a way to cut its own
-connection (`extensions["gateway.sever"]`). The transport is aborted: the client sees a reset, as when a proxy dies.
+connection (`extensions["gateway.sever"]`). The transport is aborted: the client sees a reset, as when a proxy dies. Where
+the beginning of an answer is to arrive, it is closed instead.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
@@ -16,9 +17,17 @@ from uvicorn.server import ServerState
 
 from gateway.axis.vxp.server import operation_at
 from gateway.axis.vxp.wire import Operation
-from gateway.simulator.faults import CutBody, FaultSet, ReadyAnswer, Severed, Wait
+from gateway.simulator.fault_kinds import CutAnswer, CutBody, ReadyAnswer, Severed, Wait
+from gateway.simulator.fault_list import HTML_400, HTML_404
+from gateway.simulator.faults import FaultSet
 
 _SEVER = "gateway.sever"
+
+
+class Sever(Protocol):
+    """Cuts the connection; `flush` lets what was written go out before."""
+
+    def __call__(self, *, flush: bool) -> None: ...
 
 
 class SeverableProtocol(H11Protocol):
@@ -40,8 +49,11 @@ class SeverableProtocol(H11Protocol):
 
         self.app = app
 
-    def _sever(self) -> None:
-        self.transport.abort()
+    def _sever(self, *, flush: bool) -> None:
+        if flush:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
 
 class Door:
@@ -57,10 +69,16 @@ class Door:
             await self._inner(scope, receive, send)
             return
         try:
-            await self._answer(operation, scope, receive, send)
-        except Severed:
-            sever: Callable[[], None] = scope["extensions"][_SEVER]
-            sever()
+            with self._faults.request(operation) as readings:
+                if _header_bytes(scope) > readings.header_limit:
+                    await _send_whole(HTML_400, send)
+                elif operation is Operation.DOWNLOAD and readings.download == "missing":
+                    await _send_whole(HTML_404, send)
+                else:
+                    await self._answer(operation, scope, receive, send)
+        except Severed as severed:
+            sever: Sever = scope["extensions"][_SEVER]
+            sever(flush=severed.flush)
             await _gone(receive)  # were it not noticed yet, uvicorn would answer by itself
 
     async def _answer(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +86,8 @@ class Door:
         for strike in strikes:
             if isinstance(strike, Wait):
                 send = _late(send, receive, strike.seconds)
+            if isinstance(strike, CutAnswer):
+                send = _cut(send, strike.after)
         for strike in strikes:
             if isinstance(strike, ReadyAnswer):
                 await _read_on(receive)
@@ -76,6 +96,9 @@ class Door:
             if isinstance(strike, CutBody):
                 await _read_on(receive, strike.after)
                 raise Severed
+        pieces = self._faults.pieces(operation)
+        if pieces:
+            scope, send = _uncompressed(scope), _bent(send, pieces)
         changes = self._faults.answer_changes(operation)
         if not changes:
             await self._inner(scope, receive, send)
@@ -87,7 +110,6 @@ class Door:
 
     async def _whole_answer(self, scope: Scope, receive: Receive) -> ReadyAnswer:
         """The inner application's answer in one piece, uncompressed, to be changed."""
-        plain = {**scope, "headers": [each for each in scope["headers"] if each[0] != b"accept-encoding"]}
         status, content_type, pieces = 500, "", list[bytes]()
 
         async def collect(message: Message) -> None:
@@ -98,7 +120,7 @@ class Door:
             else:
                 pieces.append(message.get("body", b""))
 
-        await self._inner(plain, receive, collect)
+        await self._inner(_uncompressed(scope), receive, collect)
         return ReadyAnswer(status, content_type, b"".join(pieces))
 
 
@@ -115,6 +137,54 @@ def _late(send: Send, receive: Receive, seconds: float | None) -> Send:
         await send(message)
 
     return late
+
+
+def _cut(send: Send, after: int | None) -> Send:
+    """`send` that cuts within the answer's body. One piece is held back, so that its end never goes out."""
+    held, left = b"", after
+
+    async def cut(message: Message) -> None:
+        nonlocal held, left
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        body = message.get("body", b"")
+        if held and body:
+            await send({"type": "http.response.body", "body": held[:left], "more_body": True})
+            left = None if left is None else max(left - len(held), 0)
+            held = b""
+        held = body or held
+        if not message.get("more_body", False) or left == 0:
+            last = held[: len(held) // 2] if left is None else held[: min(left, len(held) - 1)]
+            await send({"type": "http.response.body", "body": last, "more_body": True})
+            raise Severed(flush=True)
+
+    return cut
+
+
+def _bent(send: Send, changes: Sequence[Callable[[bytes], bytes]]) -> Send:
+    """`send` that changes each piece of the answer, whose length is so not known beforehand."""
+
+    async def bent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [each for each in message["headers"] if each[0] != b"content-length"]
+            await send({**message, "headers": headers})
+            return
+        body = message.get("body", b"")
+        for change in changes:
+            body = change(body)
+        await send({**message, "body": body})
+
+    return bent
+
+
+def _uncompressed(scope: Scope) -> Scope:
+    return {**scope, "headers": [each for each in scope["headers"] if each[0] != b"accept-encoding"]}
+
+
+def _header_bytes(scope: Scope) -> int:
+    """As they stood on the wire, with colon, space and line end."""
+    return sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 async def _read_on(receive: Receive, at_most: int | None = None) -> None:

@@ -1,117 +1,52 @@
-"""What can go wrong at an axis, by name: when it strikes, and what it then does.
+"""Faults that are on: how they are written, and what they do to each request.
 
 A fault is written `NAME[@OPERATION[+OPERATION…]][=PART[,PART…]]`. Parts, in any order:
 
     once, 3times      strikes that often, then never again (without either: always)
     10%               strikes with that probability
     2s, 500ms         how long        (slow)
-    1000B             how many bytes  (drop-before-store: cut after so many of the body; without it, after the last)
+    5min              how far off     (strict-timestamp)
+    1000B             how many bytes  (drop-before-store, truncate-body: cut after so many)
     3copies           how many extra  (duplicate-delivery; 1 without it)
+    2lists            for how long    (out-of-order-status)
+    padded, off       a word that the fault knows (strict-hash-file, cid-prefix)
 
 `html-502@getEdoc+updateStatus=2times`, `slow=2s,10%`, `drop-after-store=once`. Chance comes from one seeded generator.
-A new fault is one entry of `FAULTS`; where it strikes is the hook that the entry fills. Source: axis API 12.
+A new fault is one entry of `fault_list`; where it strikes is the hook that the entry fills. Source: axis API 12.
 """
 
-import json
 import random
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import datetime
 
-from gateway.axis.port import Item, Transport
-from gateway.axis.vxp.backend import ErrorCode, ServerFail
+from gateway.axis.port import Item
 from gateway.axis.vxp.wire import Operation
 from gateway.problems import Kind, Problem, Text
-
-
-class Severed(Exception):
-    """The connection is to be cut here, without another byte."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyAnswer:
-    """An answer as it goes out, whole."""
-
-    http_status: int
-    content_type: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CutBody:
-    """Cut the connection once so many bytes of the request's body are read; None: once all of it is."""
-
-    after: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Handle at once, but wait before the answer; None: never answer, for as long as the client stays."""
-
-    seconds: float | None
-
-
-Instead = ReadyAnswer | CutBody | Wait
-"""What a fault does before a request is handled."""
-
-
-Listing = Callable[[Sequence[Item], Callable[[], Sequence[Item]]], Sequence[Item]]
-"""What a fault makes of a received list: from the items that wait, and those that were acknowledged, when asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultKind:
-    """One named fault. `unit` is the letter of its own argument; hooks take the argument (None when not given).
-
-    `before` a request is handled; `before_store` and `after_store` around the change that it makes, where they raise;
-    `answer` changes what goes out; `listing` what a received list shows; `copies` how often a packet is delivered.
-    """
-
-    name: str
-    says: str
-    operations: frozenset[Operation] = frozenset(Operation)
-    unit: str | None = None
-    before: Callable[[float | None], Instead] | None = None
-    before_store: Callable[[float | None], Exception] | None = None
-    after_store: Callable[[float | None], Exception] | None = None
-    answer: Callable[[ReadyAnswer], ReadyAnswer] | None = None
-    listing: Listing | None = None
-    copies: Callable[[float | None], int] | None = None
-
-
-class Fault:
-    """A fault switched on: its kind, where it may strike and how often still."""
-
-    def __init__(self, spec: str, kind: FaultKind, operations: frozenset[Operation], parts: "_Parts") -> None:
-        self.spec = spec
-        self.kind = kind
-        self.struck = 0
-        self._operations = operations
-        self._parts = parts
-
-    @property
-    def argument(self) -> float | None:
-        """The kind's own argument: seconds, bytes or copies."""
-        return self._parts.argument
-
-    def strikes(self, operation: Operation, chance: random.Random) -> bool:
-        """Whether it strikes this time; if so it counts."""
-        if operation not in self._operations:
-            return False
-        if self._parts.times is not None and self.struck >= self._parts.times:
-            return False
-        if self._parts.percent is not None and chance.random() * 100 >= self._parts.percent:
-            return False
-        self.struck += 1
-        return True
+from gateway.simulator.fault_kinds import Fault, FaultKind, Instead, Parts, ReadyAnswer
+from gateway.simulator.fault_list import FAULTS
+from gateway.simulator.readings import Readings
 
 
 class FaultSet:
-    """The faults that are on. Chance is seeded: the same requests in the same order meet the same faults."""
+    """The faults that are on, and the readings that hold when no fault turns one.
 
-    def __init__(self, specs: Sequence[str] = (), seed: int | None = None) -> None:
+    Chance is seeded: the same requests in the same order meet the same faults.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[str] = (),
+        seed: int | None = None,
+        readings: Readings = Readings(),  # noqa: B008 # frozen
+    ) -> None:
         self.active: list[Fault] = [parse(spec) for spec in specs]
         self._chance = random.Random(seed)  # noqa: S311 - chance for a rehearsal, not for a secret
+        self._readings = readings
+        self._in_force: ContextVar[Readings] = ContextVar("readings", default=readings)
 
     def add(self, spec: str) -> Fault:
         """Switch one on. Raises Problem `simulator.fault`."""
@@ -122,6 +57,24 @@ class FaultSet:
     def clear(self) -> None:
         """Switch all off."""
         self.active.clear()
+
+    @property
+    def readings(self) -> Readings:
+        """The readings under which the request is handled that this task is about."""
+        return self._in_force.get()
+
+    @contextmanager
+    def request(self, operation: Operation) -> Iterator[Readings]:
+        """The readings of one request, for as long as it is handled."""
+        readings = self._readings
+        for fault in self.active:
+            if fault.kind.turns and fault.strikes(operation, self._chance):
+                readings = readings.model_copy(update=fault.kind.turns(fault.parts))
+        before = self._in_force.set(readings)
+        try:
+            yield readings
+        finally:
+            self._in_force.reset(before)
 
     def before(self, operation: Operation) -> list[Instead]:
         """What is done before a request is handled, in the order in which faults were switched on."""
@@ -165,103 +118,31 @@ class FaultSet:
             if fault.kind.copies and fault.strikes(operation, self._chance)
         )
 
+    def pieces(self, operation: Operation) -> list[Callable[[bytes], bytes]]:
+        """What is done to each piece of the answer."""
+        return [
+            fault.kind.pieces for fault in self.active if fault.kind.pieces and fault.strikes(operation, self._chance)
+        ]
 
-_SEND = frozenset({Operation.SEND})
-_LIST = frozenset({Operation.RECEIVED})
-_HTML_502 = ReadyAnswer(
-    502,
-    "text/html",
-    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
-    b"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
-)
-_JSON_401 = ReadyAnswer(
-    401, "application/json", b'{"status":"FAIL","ErrorCode":"15","ErrorDesc":"Sai SystemId hoac SecretKey"}'
-)
+    def laid(self, from_code: str, to_code: str, now: datetime) -> list[bytes]:
+        """Packets to lay before a unit as it asks for its statuses."""
+        return [
+            fault.kind.lays(from_code, to_code, now)
+            for fault in self.active
+            if fault.kind.lays and fault.strikes(Operation.RECEIVED, self._chance)
+        ]
 
-
-def _system_error_without_doc_id(_: float | None) -> ServerFail:
-    return ServerFail(ErrorCode.SYSTEM_ERROR, "Lỗi hệ thống", doc_id=None)
-
-
-def _with_doc_id_null(answer: ReadyAnswer) -> ReadyAnswer:
-    return replace(answer, body=json.dumps({**json.loads(answer.body), "DocId": None}).encode())
-
-
-def _with_numeric_code(answer: ReadyAnswer) -> ReadyAnswer:
-    envelope = json.loads(answer.body)
-    return replace(answer, body=json.dumps({**envelope, "ErrorCode": int(envelope["ErrorCode"])}).encode())
-
-
-def _as_initial(item: Item) -> Item:
-    return replace(item, status=Transport.INITIAL)
-
-
-FAULTS: dict[str, FaultKind] = {
-    kind.name: kind
-    for kind in (
-        FaultKind(name="html-502", says="a proxy's HTML page with status 502", before=lambda _: _HTML_502),
-        FaultKind(name="http-401-json", says="a FAIL answer with status 401", before=lambda _: _JSON_401),
-        FaultKind(
-            name="slow",
-            says="does what was asked at once, answers later",
-            unit="s",
-            before=lambda seconds: Wait(seconds or 1.0),
-        ),
-        FaultKind(name="hang", says="does what was asked, never answers", before=lambda _: Wait(None)),
-        FaultKind(
-            name="drop-before-store",
-            says="reads the body, stores nothing, cuts the connection",
-            operations=_SEND,
-            unit="B",
-            before=lambda count: CutBody(None if count is None else int(count)),
-        ),
-        FaultKind(
-            name="drop-after-store",
-            says="stores, then cuts the connection without an answer",
-            operations=_SEND,
-            after_store=lambda _: Severed(),
-        ),
-        FaultKind(
-            name="fail-without-docid",
-            says="stores nothing, FAIL 20 without DocId",
-            operations=_SEND,
-            before_store=_system_error_without_doc_id,
-        ),
-        FaultKind(
-            name="relist-acked",
-            says="lists acknowledged items again",
-            operations=_LIST,
-            listing=lambda waiting, acknowledged: [*map(_as_initial, acknowledged()), *waiting],
-        ),
-        FaultKind(
-            name="duplicate-delivery",
-            says="gives each recipient the packet more than once",
-            operations=_SEND,
-            unit="copies",
-            copies=lambda count: 1 if count is None else int(count),
-        ),
-        FaultKind(name="docid-null", says="DocId is null", operations=_SEND, answer=_with_doc_id_null),
-        FaultKind(name="empty-200", says="status 200, no body", answer=lambda answer: replace(answer, body=b"")),
-        FaultKind(
-            name="bom",
-            says="a byte order mark before the JSON",
-            answer=lambda answer: replace(answer, body=b"\xef\xbb\xbf" + answer.body),
-        ),
-        FaultKind(name="numeric-errorcode", says="ErrorCode is a number", answer=_with_numeric_code),
-    )
-}
-"""Every fault by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    times: int | None = None
-    percent: float | None = None
-    argument: float | None = None
+    def held(self) -> int:
+        """From how many lists the status that is being sent is kept."""
+        return sum(
+            fault.kind.held(fault.argument)
+            for fault in self.active
+            if fault.kind.held and fault.strikes(Operation.SEND, self._chance)
+        )
 
 
 _SPEC = re.compile(r"(?P<name>[a-z0-9-]{1,40})(?:@(?P<operations>[A-Za-z0-9+]{1,300}))?(?:=(?P<parts>.{1,200}))?")
-_PART = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?) ?(?P<unit>times|%|ms|s|B|copies)")
+_PART = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?) ?(?P<unit>times|%|ms|s|min|B|copies|lists)")
 
 
 def parse(spec: str) -> Fault:
@@ -281,16 +162,18 @@ def _operations(spec: str, text: str) -> frozenset[Operation]:
         raise _bad(spec, "không có thao tác tên này", "there is no operation of that name") from None
 
 
-def _parts(spec: str, kind: FaultKind, text: str | None) -> _Parts:
-    parts = _Parts()
+def _parts(spec: str, kind: FaultKind, text: str | None) -> Parts:
+    parts = Parts()
     for word in text.split(",") if text else ():
         parts = _with_part(parts, spec, kind, word.strip())
     return parts
 
 
-def _with_part(parts: _Parts, spec: str, kind: FaultKind, word: str) -> _Parts:
+def _with_part(parts: Parts, spec: str, kind: FaultKind, word: str) -> Parts:
     if word == "once":
         return replace(parts, times=1)
+    if word in kind.words:
+        return replace(parts, word=word)
     match = _PART.fullmatch(word)
     if match is None:
         raise _bad(spec, f"không hiểu phần “{word}”", f"the part {word!r} is not understood")

@@ -43,6 +43,7 @@ class Registry:
     _secrets: dict[str, str] = field(default_factory=dict)
     _units: list[Unit] = field(default_factory=list)
     _by_code: dict[str, Unit] = field(default_factory=dict)
+    _told: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, systems: Sequence[SystemSpec], now: datetime) -> "Registry":
@@ -63,6 +64,30 @@ class Registry:
     def unit(self, code: str) -> Unit | None:
         """The unit with this code that is not removed."""
         return self._by_code.get(code)
+
+    def old_code(self, code: str) -> str | None:
+        """The code of 2016 that stands beside one of Decision 20/2020: the declared one, else the groups turned round."""
+        unit = self.unit(code)
+        if unit is not None and unit.old_code is not None:
+            return unit.old_code if unit.code == code else None
+        groups = code.split(".")
+        if not _QD20.fullmatch(code) or len(groups) > 3 or any(len(group) != 2 for group in groups[1:]):
+            return None
+        return ".".join(["000", *["00"] * (3 - len(groups)), *reversed(groups)])
+
+    def two_parties(self, system_id: str) -> tuple[str, str] | None:
+        """A code of another system and one of this system's own."""
+        ours = next((unit.code for unit in self._units if unit.system_id == system_id and not unit.deleted), None)
+        other = next((unit.code for unit in self._units if unit.system_id != system_id and not unit.deleted), ours)
+        return None if ours is None or other is None else (other, ours)
+
+    def changes(self, system_id: str) -> Iterator[Agency]:
+        """The units that this system was not told yet as they are now, removed ones too; told with that."""
+        told = self._told.setdefault(system_id, {})
+        for unit in self._units:
+            if told.get(unit.id) != unit.version:
+                told[unit.id] = unit.version
+                yield _agency(unit)
 
     def may_send_as(self, system_id: str, code: str) -> bool:
         """Whether `from` may be this code: a unit of the system, or the systemId itself."""
@@ -174,6 +199,24 @@ def _agency(unit: Unit) -> Agency:
         is_agency=True,
         modified=local_text(unit.modified),
     )
+
+
+def many(count: int, now: datetime) -> Iterator[Agency]:
+    """So many units of one more system, made as they are asked for."""
+    for number in range(count):
+        top, below = f"Z{number // 1000 % 100:02d}", f"{number % 1000:03d}"
+        yield Agency(
+            id=str(1_000_000 + number),
+            parent_id="1",
+            code=f"{top}.{number // 100_000:02d}.{below}",
+            name=f"Đơn vị giả lập số {number}",
+            mail="",
+            old_code="",
+            version=1,
+            center_code="00.00.Z00",
+            is_agency=True,
+            modified=local_text(now),
+        )
 
 
 def local_text(moment: datetime) -> str:

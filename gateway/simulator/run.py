@@ -14,9 +14,11 @@ from starlette.types import ASGIApp
 from gateway.axis.vxp.server import ServerLimits, axis_app
 from gateway.edxml.limits import Limits
 from gateway.simulator.axis import SimulatedAxis
+from gateway.simulator.checking import SimulatedRules
 from gateway.simulator.control import with_control
 from gateway.simulator.door import Door
 from gateway.simulator.faults import FaultSet
+from gateway.simulator.readings import readings_of
 from gateway.simulator.registry import Registry
 from gateway.simulator.rewriting import PacketRewriter
 from gateway.simulator.serving import Server, listening
@@ -42,25 +44,24 @@ def simulator(
     *,
     seed: int | None = None,
     settings: SimulatorSettings | None = None,
+    readings: Sequence[str] = (),
 ) -> Simulator:
-    """Put a simulated axis together; packets lie in `folder`. Raises Problem for systems or faults declared wrongly."""
+    """Put a simulated axis together; packets lie in `folder`. Raises Problem for what is declared wrongly."""
     settings = settings or SimulatorSettings()
     blobs = FolderBlobs(folder)
     registry = Registry.of(systems, clock())
-    fault_set = FaultSet(faults, seed)
+    fault_set = FaultSet(faults, seed, readings_of(readings))
     rewriter = PacketRewriter(
         blobs=blobs,
         centre=settings.centre,
         hop_delay=settings.hop_delay,
         limits=Limits(packet_bytes=settings.packet_bytes),
+        old_code=registry.old_code,
     )
-    axis = SimulatedAxis(registry, blobs, rewriter, fault_set, clock)
-    limits = ServerLimits(
-        header_bytes=settings.header_bytes,
-        packet_bytes=settings.packet_bytes,
-        timestamp_window=settings.timestamp_window,
-    )
-    protocol = axis_app(axis, secrets=registry.secret, clock=clock, limits=limits)
+    axis = SimulatedAxis(registry, blobs, rewriter, fault_set, clock, seed=seed)
+    limits = ServerLimits(header_bytes=settings.header_bytes, packet_bytes=settings.packet_bytes)
+    rules = SimulatedRules(fault_set, clock)
+    protocol = axis_app(axis, secrets=registry.secret, clock=clock, limits=limits, rules=rules)
     return Simulator(axis, with_control(Door(protocol, fault_set), axis), settings)
 
 
@@ -72,13 +73,14 @@ def run(
     clock: Clock,
     host: str = "127.0.0.1",
     seed: int | None = None,
+    readings: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM comes, from the main thread. Port 0 takes a free one. Prints `axis-sim ready on http://HOST:PORT`.
 
-    Raises Problem for systems or faults declared wrongly, and `simulator.port` when the port cannot be had.
+    Raises Problem for what is declared wrongly, and `simulator.port` when the port cannot be had.
     """
     with tempfile.TemporaryDirectory(prefix="axis-sim-") as folder:
-        parts = simulator(systems, faults, Path(folder), clock, seed=seed)
+        parts = simulator(systems, faults, Path(folder), clock, seed=seed, readings=readings)
         with listening(host, port) as listener:
             address = f"http://{host}:{listener.getsockname()[1]}"
             ready = partial(_say, f"axis-sim ready on {address}")

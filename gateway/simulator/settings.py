@@ -47,17 +47,12 @@ class SystemSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
-    """How the simulated axis behaves where a real one is not known.
-
-    `centre` is the code of the hop that it adds; `hop_delay` how long after receipt that hop is dated.
-    `timestamp_window`: None does not look at the signed time.
-    """
+    """Its sizes, and the hop that it adds: `centre` is that hop's code, `hop_delay` how long after receipt it is dated."""
 
     centre: str = "001.00.20.TT2"
     hop_delay: timedelta = timedelta(seconds=1)
     packet_bytes: int = 512 * 1024 * 1024
     header_bytes: int = 64 * 1024
-    timestamp_window: timedelta | None = None
 
 
 def _unit(text: str) -> UnitSpec:

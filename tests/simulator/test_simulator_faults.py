@@ -16,7 +16,7 @@ from gateway.axis.vxp import wire
 from gateway.axis.vxp.wire import Operation
 from gateway.simulator import faults
 from gateway.simulator.control import with_control
-from gateway.simulator.faults import FaultKind, ReadyAnswer
+from gateway.simulator.fault_kinds import FaultKind, ReadyAnswer
 
 
 @pytest.fixture

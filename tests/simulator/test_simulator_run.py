@@ -21,7 +21,8 @@ PROGRAM = """
 from datetime import UTC, datetime
 from gateway.simulator.run import run
 from gateway.simulator.settings import SystemSpec
-run(0, [SystemSpec.parse("00.99.H99:secret:H99")], ["html-502=once"], clock=lambda: datetime.now(UTC), seed=1)
+run(0, [SystemSpec.parse("00.99.H99:secret:H99")], ["html-502=once"], clock=lambda: datetime.now(UTC), seed=1,
+    readings=["timestamp-window=none"])
 """
 
 

@@ -27,6 +27,7 @@ from gateway.axis.vxp.backend import (
     ServerFail,
     Submission,
 )
+from gateway.axis.vxp.rules import PacketTerms, Rules
 from gateway.axis.vxp.wire import Operation, Param
 from gateway.edxml.sinks import Sink
 from gateway.problems import Problem
@@ -56,9 +57,13 @@ def axis_app(
     secrets: Callable[[str], str | None],
     clock: Clock,
     limits: ServerLimits | None = None,
+    rules: Rules | None = None,
 ) -> ASGIApp:
-    """An ASGI application that speaks the axis's protocol for a backend. `secrets` gives a systemId's secret."""
-    return _Server(backend, secrets, clock, limits or ServerLimits())
+    """An ASGI application that speaks the axis's protocol for a backend.
+
+    `secrets` gives a systemId's secret; `rules` are asked anew for each request.
+    """
+    return _Server(backend, secrets, clock, limits or ServerLimits(), rules or Rules())
 
 
 def operation_at(path: str) -> Operation | None:
@@ -75,6 +80,7 @@ class _Server:
     secrets: Callable[[str], str | None]
     clock: Clock
     limits: ServerLimits
+    rules: Rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,18 +101,18 @@ class _Server:
             return answers.failure(fail, with_doc_id=is_send, http_status=405)
         body = _Body(receive, self.limits, _content_length(scope))
         try:
-            call = _Call(self._verified(scope))
+            call = _Call(self._verified(operation, scope))
             if is_send:
                 return await self._send(call, body)
             content = await body.read(self.limits.json_bytes)
             return await self._other(operation, call, content)
         except ServerFail as fail:
-            return answers.failure(fail, with_doc_id=is_send)
+            return answers.failure(fail, with_doc_id=is_send, http_status=self.rules.refusal_status(fail))
         except Problem as problem:
             unable = ServerFail(ErrorCode.SYSTEM_ERROR, f"Lỗi hệ thống: {problem.code}")
-            return answers.failure(unable, with_doc_id=is_send)
+            return answers.failure(unable, with_doc_id=is_send, http_status=self.rules.refusal_status(unable))
 
-    def _verified(self, scope: Scope) -> wire.Verified:
+    def _verified(self, operation: Operation, scope: Scope) -> wire.Verified:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if sum(len(name) + len(value) for name, value in headers) > self.limits.header_bytes:
             raise ServerFail(ErrorCode.INVALID_ARGUMENT, "Phần header quá lớn")
@@ -116,6 +122,7 @@ class _Server:
         window = self.limits.timestamp_window
         if window is not None and (verified.timestamp is None or abs(verified.timestamp - self.clock()) > window):
             raise ServerFail(ErrorCode.BAD_CREDENTIALS, "Timestamp không hợp lệ")
+        self.rules.admit(operation, verified, headers)
         return verified
 
     async def _send(self, call: "_Call", body: "_Body") -> Answer:
@@ -127,10 +134,11 @@ class _Server:
             content_length=body.content_length,
         )
         hash_file = call.needed(Param.HASH_FILE)
+        terms = self.rules.packet_terms()
         sink = await self.backend.new_body(submission)
         try:
-            tail = await _receive_packet(body, sink, self.limits.packet_bytes)
-            _check_hash(hash_file, sink, tail)
+            tail = await _receive_packet(body, sink, self.limits.packet_bytes, terms)
+            _check_hash(hash_file, sink, tail, terms)
         except BaseException:
             sink.discard()
             raise
@@ -293,28 +301,32 @@ class _Body:
             raise ServerFail(ErrorCode.FILE_PROCESSING, "Hết thời gian chờ nội dung") from None
 
 
-async def _receive_packet(body: _Body, sink: Sink, at_most: int) -> bytes:
-    """The packet into the sink; gives back the CRLF it ended in, which the SDK appends and which is not written."""
+async def _receive_packet(body: _Body, sink: Sink, at_most: int, terms: PacketTerms) -> bytes:
+    """The packet into the sink; gives back what is not written: the CRLF it ended in, which the SDK appends."""
     held = b""
     async for piece in body.pieces(at_most + len(wire.CRLF)):
         data = held + piece
-        held = data[-2:] if data.endswith(wire.CRLF) else data[-1:] if data.endswith(b"\r") else b""
+        held = data[-2:] if terms.cuts_tail else _start_of_crlf(data)
         if ready := data[: len(data) - len(held)]:
             sink.write(ready)
-    if held == wire.CRLF:
+    if terms.cuts_tail or held == wire.CRLF:
         return held
     sink.write(held)
     return b""
 
 
-def _check_hash(hash_file: str, sink: Sink, tail: bytes) -> None:
-    """Either form of the hash, of the packet with or without its last CRLF; that CRLF is kept when it was hashed."""
-    less_crlf = sink.sha256
-    if wire.hash_file_matches(hash_file, less_crlf, less_crlf):
+def _start_of_crlf(data: bytes) -> bytes:
+    """What of the end may be the packet's last CRLF."""
+    return data[-2:] if data.endswith(wire.CRLF) else data[-1:] if data.endswith(b"\r") else b""
+
+
+def _check_hash(hash_file: str, sink: Sink, tail: bytes, terms: PacketTerms) -> None:
+    """The hash of the packet with or without its last CRLF; that CRLF is kept when it was hashed."""
+    if terms.fits(hash_file, sink.sha256):
         return
-    if tail:
+    if tail and not terms.cuts_tail:
         sink.write(tail)
-        if wire.hash_file_matches(hash_file, sink.sha256, less_crlf):
+        if terms.fits(hash_file, sink.sha256):
             return
     raise ServerFail(ErrorCode.FILE_INVALID, "hash-file không khớp với nội dung gửi")
 
