@@ -81,22 +81,14 @@ _MOST_ENTRIES = 5_000
 _GLOBALS_BYTES = MB
 """A workbook lists its sheets before its texts."""
 
-_DAMAGE = (
-    OSError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+_DAMAGE = (OSError, ArithmeticError, LookupError, RecursionError, ValueError, struct.error)
 """What olefile raises for damaged files, depending on where the damage is; a wrong table sends it anywhere."""
 
 
 class _Metered:
     """A stream of which only so much is read; every request counts, also beyond the end."""
+
+    closed = False
 
     def __init__(self, stream: BinaryIO, most: int) -> None:
         self._stream = stream

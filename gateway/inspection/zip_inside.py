@@ -42,6 +42,8 @@ def look_into_zip(source: Source) -> ZipInside:
             return _inside(stream, listing)
         except ZipRefused as refused:
             raise NotLookedInto(refused.code) from None
+        except (LookupError, ValueError):  # an entry without a name, which zipfile stumbles over
+            raise NotLookedInto("damaged") from None
 
 
 _LIMITS = replace(Limits(), unzip_free_bytes=MB)
