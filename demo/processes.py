@@ -22,6 +22,7 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: list[subprocess.Popen[bytes]] = []
+        self._pids: dict[str, int] = {}
 
     def command(self, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         """Run one command to its end; its standard output. Raises StepFailed with what it said."""
@@ -50,12 +51,17 @@ class Processes:
                 start_new_session=True,
             )
         self._running.append(process)
+        self._pids[name] = process.pid
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             if found := READY.search(log.read_text(errors="replace")):
                 return found.group(1)
             time.sleep(0.05)
         raise StepFailed(f"{name} did not become ready; see {log}")
+
+    def pid(self, name: str) -> int:
+        """The process id of a server that was started."""
+        return self._pids[name]
 
     def wait(self) -> None:
         """Until somebody interrupts, or a process ends."""

@@ -11,7 +11,7 @@ class BrokenBase64(ValueError):
 
 
 class Base64Decoder:
-    """Decodes what is fed and hands the bytes on, some 192 kB at a time. Close it to get the rest.
+    """Decodes what is fed and hands the bytes on, some 48 kB at a time. Close it to get the rest.
 
     `write` takes the decoded bytes. An incomplete last group is refused although some decoders guess it: text that was
     cut off looks the same.
@@ -41,6 +41,8 @@ class Base64Decoder:
         text = self._carried + "".join(self._pieces)
         self._pieces.clear()
         self._held = 0
+        if "\n" in text[:_LONG_LINE]:
+            text = text.replace("\n", "")
         if self._decode_dense(text):
             return
         whole, self._carried = _split(text)
@@ -57,9 +59,9 @@ class Base64Decoder:
 
     def _decode_dense(self, text: str) -> bool:
         """Text without white space needs no counting, which takes as long as the decoding. False when there is some."""
-        if self._padded or any(blank in text[:_LONG_LINE] for blank in _BLANKS):
-            return False
         whole = len(text) - len(text) % 4
+        if self._padded or not whole or any(blank in text[whole:] for blank in _BLANKS):
+            return False
         try:
             decoded = pybase64.b64decode(text[:whole], validate=True)
         except (binascii.Error, ValueError):
@@ -70,7 +72,7 @@ class Base64Decoder:
         return True
 
 
-_PIECE = 2**18
+_PIECE = 2**16
 """Characters decoded at once."""
 
 _LONG_LINE = 128

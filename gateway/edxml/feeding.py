@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lxml.etree._saxparser import ParserTarget
     from lxml.etree._xmlerror import _LogEntry
 
-BLOCK = 2**18
+BLOCK = 2**16
 """Bytes given to the parser at once."""
 
 

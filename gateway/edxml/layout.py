@@ -83,15 +83,26 @@ def time_text(moment: datetime | None, text: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One attribute of a model group: the element it becomes, and for a list with a wrapper the name of its items."""
+    """One attribute of a model group: the element it becomes, and for a list with a wrapper the name of its items.
+
+    A `dated` one has its original text beside it, under its name with `_text`.
+    """
 
     attr: str
     element: str
     item: str | None = None
+    dated: bool = False
 
 
 def _parts(*lines: str) -> tuple[_Part, ...]:
-    return tuple(_Part(*line.split()) for line in lines)
+    return tuple(_part(*line.split()) for line in lines)
+
+
+def _part(attr: str, element: str, item: str | None = None) -> _Part:
+    return _Part(attr, element, item, dated=attr in _DATED)
+
+
+_DATED = frozenset({"promulgation_date", "due_date", "timestamp"})
 
 
 _RESPONSE_FOR = _parts("organ_id OrganId", "code Code", "document_id DocumentId", "promulgation_date PromulgationDate")
@@ -183,6 +194,8 @@ def _root(group: Wire, name: str, pointer: str) -> Node:
 def _children(group: Wire, path: str, pointer: str) -> Iterator[Node]:
     for part in LAYOUT[type(group)]:
         value: object = getattr(group, part.attr)
+        if (value is None and not part.dated) or value == ():
+            continue
         here = f"{pointer}/{part.attr.rstrip('_')}"
         if isinstance(value, tuple):
             yield from _list(value, part, path, here)
@@ -193,8 +206,6 @@ def _children(group: Wire, path: str, pointer: str) -> Iterator[Node]:
 
 
 def _list(values: tuple[object, ...], part: _Part, path: str, pointer: str) -> Iterator[Node]:
-    if not values:
-        return
     own = f"{path}.{part.element}"
     name, item_path = (part.item, f"{own}.{part.item}") if part.item else (part.element, own)
     items = tuple(node for at, value in enumerate(values) for node in _one(value, name, item_path, f"{pointer}/{at}"))

@@ -1,11 +1,15 @@
 """How an attachment is packed: a few kinds go as they are, every other one as a zip of one entry (packet format 4)."""
 
+import zlib
+from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pybase64
+
+from gateway.edxml.sinks import Source
 
 ZIP = "application/zip"
 
@@ -18,7 +22,9 @@ RAW_KINDS = {
 """Extensions sent as they are, with the ContentType the vendor's kit gives them. Its table means xls and xlsx too but
 misspells them, so the kit zips those, and so do we."""
 
-ZIP_LEVEL = 6
+SMALL_FILE = 2**18
+"""Bytes up to which a file is deflated quickly: a few kB more on the line cost less than the time to save them."""
+
 PIECE = 3 * 2**17
 """Bytes encoded at once: 384 kB. A multiple of 3, so that pieces of base64 join without padding."""
 
@@ -50,6 +56,35 @@ def extension_of(attachment_name: str) -> str:
     """What follows the last dot, in lower case; empty when there is none."""
     _, dot, extension = attachment_name.strip().rpartition(".")
     return extension.lower() if dot else ""
+
+
+def zip_level(source: Source) -> int:
+    """How hard to deflate a file, which has to be seekable: 0 (stored in deflate's own form) to 6.
+
+    Most of what is zipped is packed already (.xlsx, .pptx, images): deflating it takes two hundred times as long as
+    copying it, and gains nothing. A few samples tell.
+    """
+    samples = _samples(source)
+    if len(zlib.compress(samples, 1)) > len(samples) * _WORTH_DEFLATING:
+        return 0
+    return 1 if source.size <= SMALL_FILE else 6
+
+
+def _samples(source: Source) -> bytes:
+    """Bytes from all parts of the file but its end, where archives keep a list that shrinks."""
+    with closing(source.open()) as stream:
+        if source.size <= _SAMPLES * _SAMPLE:
+            return stream.read(_SAMPLES * _SAMPLE)
+        samples = b""
+        for at in range(0, source.size, -(-source.size // _SAMPLES)):
+            stream.seek(at)
+            samples += stream.read(_SAMPLE)
+        return samples
+
+
+_SAMPLES = 4
+_SAMPLE = 2**11
+_WORTH_DEFLATING = 0.95
 
 
 class Base64Stream:
@@ -97,10 +132,11 @@ class OneEntryZip:
     """A zip archive of exactly one deflated entry, written to a stream that cannot seek: sizes follow the data.
 
     The entry carries the zip format's own zero date, as the engine knows no clock. `size` is what will be written, in
-    bytes, needed only to choose the 64-bit form for files from about 2 GB.
+    bytes, needed only to choose the 64-bit form for files from about 2 GB. `level` is deflate's, 0 to 9: at 0 the entry
+    still has the method of deflate, as some readers take no stored entry whose size follows it.
     """
 
-    def __init__(self, out: Base64Stream, entry_name: str, size: int, level: int = ZIP_LEVEL) -> None:
+    def __init__(self, out: Base64Stream, entry_name: str, size: int, level: int) -> None:
         self._out = out
         self._archive = ZipFile(out, "w", ZIP_DEFLATED, compresslevel=level)
         self._entry = self._archive.open(entry_name, "w", force_zip64=size > _PLAIN_ZIP_LIMIT)

@@ -33,7 +33,7 @@ __all__ = [
     "read_packet",
 ]
 
-PIECE = 2**20
+PIECE = 2**18
 """Bytes read from a stream at once."""
 
 

@@ -113,7 +113,7 @@ _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _DESCRIPTOR = 24
 """Bytes of the largest data descriptor, which may follow an entry's data."""
 
-_PIECE = 2**18
+_PIECE = 2**16
 _ENCRYPTED = 0x1 | 0x40
 
 

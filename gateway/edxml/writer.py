@@ -45,7 +45,6 @@ def write_document(
     out: Writable,
     *,
     complete: bool = True,
-    zip_level: int = ZIP_LEVEL,
 ) -> None:
     """Write a document packet to `out`.
 
@@ -63,7 +62,7 @@ def write_document(
     out.write(_lines(_body(parts)))
     for part in parts:
         out.write(_lines(_attachment_opening(part)).removesuffix(_END))
-        _write_content(part, out, zip_level)
+        _write_content(part, out)
         out.write(_ATTACHMENT_CLOSING)
     out.write(_DOCUMENT_CLOSING if parts else _EMPTY_CLOSING)
 
@@ -175,11 +174,11 @@ def _attachment_opening(part: _Part) -> Iterator[str]:
     yield f'      <{_PREFIX}{_CONTENT} xmlns:edXML="{NAMESPACE}">'
 
 
-def _write_content(part: _Part, out: Writable, zip_level: int) -> None:
+def _write_content(part: _Part, out: Writable) -> None:
     encoded = Base64Stream(out)
-    size = part.file.source.size
+    source = part.file.source
     if part.zipped:
-        with OneEntryZip(encoded, part.file.entry_name, size, zip_level) as archive:
+        with OneEntryZip(encoded, part.file.entry_name, source.size, zip_level(source)) as archive:
             _copy(part.file, archive)
     else:
         _copy(part.file, encoded)

@@ -1,6 +1,7 @@
 """Base64 cut anywhere decodes as the standard library decodes it whole."""
 
 import base64
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -60,14 +61,15 @@ def test_text_after_padding_in_a_later_piece_is_refused() -> None:
         decoded(["A" * (2**18 - 4) + "AA==", "AAAA"])
 
 
+_WHOLE_GROUPS = re.compile(r"([A-C+/]{4})*([A-C+/]{2}==|[A-C+/]{3}=)?")
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="ABC+/= \n*é", max_size=40), st.integers(1, 7))
 def test_it_agrees_with_the_standard_library(text: str, step: int) -> None:
     bare = "".join(text.split())
-    try:
-        wanted: bytes | None = base64.b64decode(bare.encode("ascii"), validate=True)
-    except ValueError:
-        wanted = None
+    # the standard library, depending on its version, takes surplus padding
+    wanted = base64.b64decode(bare, validate=True) if _WHOLE_GROUPS.fullmatch(bare) else None
     try:
         got: bytes | None = decoded([text[at : at + step] for at in range(0, len(text), step)])
     except BrokenBase64:

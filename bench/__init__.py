@@ -1,0 +1,1 @@
+"""Measures what the gateway promises: `python -m bench.packet`, `python -m bench.large_document`."""
