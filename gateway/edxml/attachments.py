@@ -1,22 +1,26 @@
 """What the real file of an attachment is: the bytes as sent, or the one entry of the zip they are (packet format 4)."""
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.edxml.findings import Finding
 from gateway.edxml.limits import Limits
 from gateway.edxml.packing import extension_of
 from gateway.edxml.sinks import Sink, Sinks
-from gateway.edxml.unzip import ZipListing, ZipRefused, list_zip, unzip_one
+from gateway.edxml.unzip import ZipListing, ZipRefused, list_zip, over_ratio, unzip_one
 from gateway.edxml.wording import error, shown, warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealFile:
-    """An attachment's real file. `sink` is None when it could not be had; then a finding says why."""
+    """An attachment's real file. `sink` is None when it could not be had; then a finding says why.
+
+    `unzipped` tells what unzipping took, also when it was refused.
+    """
 
     sink: Sink | None
     packed: bool
+    unzipped: "Unzipped"
     findings: tuple[Finding, ...] = ()
 
 
@@ -31,14 +35,26 @@ class Sent:
     position: int
 
 
-def real_file(sent: Sent, sinks: Sinks, limits: Limits, *, unzipped: int) -> RealFile:
+@dataclass(frozen=True, slots=True)
+class Unzipped:
+    """What attachments have been unzipped to: bytes, how many of them beyond the ratio, and what ended it for good."""
+
+    size: int = 0
+    surplus: int = 0
+    over: ZipRefused | None = None
+
+    def __add__(self, other: "Unzipped") -> "Unzipped":
+        return Unzipped(self.size + other.size, self.surplus + other.surplus, self.over or other.over)
+
+
+def real_file(sent: Sent, sinks: Sinks, limits: Limits, before: Unzipped) -> RealFile:
     """Unzip what the vendor's kit or a gateway has zipped; leave everything else as it is.
 
-    `unzipped` counts the bytes already unzipped from the same packet. The sent sink is discarded once its content has
-    been unzipped, and when it is refused.
+    `before` tells of the attachments of the same packet that came before it. The sent sink is discarded once its
+    content has been unzipped, and when it is refused.
     """
     if extension_of(sent.attachment_name) == "zip":
-        return _kept(sent)
+        return _kept(sent, *_own_zip(sent, limits))
     said_zip = is_zip_type(sent.content_type)
     if not sent.head.startswith(_ZIP_STARTS):
         return _kept(sent, *([_not_a_zip(sent)] if said_zip else []))
@@ -52,13 +68,19 @@ def real_file(sent: Sent, sinks: Sinks, limits: Limits, *, unzipped: int) -> Rea
         oddities = _oddities(sent, listing, said_zip=said_zip)
         if not _is_wrapping(listing):
             return _unwrapped(sent, listing, oddities, said_zip=said_zip)
-        most = min(limits.unzipped_bytes, limits.unzipped_total_bytes - unzipped)
+        most = min(limits.unzipped_bytes, limits.unzipped_total_bytes - before.size)
+        free = min(limits.unzip_free_bytes, limits.unzip_free_total_bytes - before.surplus)
+        if before.over is not None:
+            return _refused(sent, before.over)
         try:
-            sink = unzip_one(stream, listing.files[0], sinks, limits, most=most)
+            sink = unzip_one(stream, listing.files[0], sinks, replace(limits, unzip_free_bytes=free), most=most)
         except ZipRefused as refused:
-            return _refused(sent, refused)
+            return _refused(sent, refused, _unzipped(sent, refused.unzipped, limits))
+    if extension_of(sent.attachment_name) not in ZIP_BASED and _begins_as_zip(sink):
+        oddities.append(_nested(sent))
+    unzipped = _unzipped(sent, sink.size, limits)
     sent.sink.discard()
-    return RealFile(sink=sink, packed=True, findings=tuple(oddities))
+    return RealFile(sink=sink, packed=True, unzipped=unzipped, findings=tuple(oddities))
 
 
 def is_zip_type(content_type: str | None) -> bool:
@@ -79,6 +101,29 @@ _OFFICE_ENTRIES = frozenset({"[Content_Types].xml", "mimetype"})
 """Entries that only a raw Office file has: the archive is the file."""
 
 
+def _begins_as_zip(sink: Sink) -> bool:
+    with sink.reopen() as stream:
+        return stream.read(4) in _ZIP_STARTS
+
+
+def _own_zip(sent: Sent, limits: Limits) -> list[Finding]:
+    """What is told of an archive that is a file of its own: it is passed on unopened, so whoever opens it is warned."""
+    if not sent.head.startswith(_ZIP_STARTS):
+        return []
+    with sent.sink.reopen() as stream:
+        try:
+            listing = list_zip(stream, sent.sink.size, limits)
+        except ZipRefused as refused:
+            return [_warned(sent, refused)]
+    found = []
+    stated = sum(entry.file_size for entry in listing.files)
+    if stated > max(limits.unzip_free_bytes, sent.sink.size * limits.unzip_ratio):
+        found.append(_warned(sent, over_ratio()))
+    if any(extension_of(entry.filename) == "zip" for entry in listing.files):
+        found.append(_nested(sent))
+    return found
+
+
 def _is_wrapping(listing: ZipListing) -> bool:
     return len(listing.files) == 1 and listing.files[0].filename not in _OFFICE_ENTRIES
 
@@ -89,7 +134,7 @@ def _unwrapped(sent: Sent, listing: ZipListing, oddities: list[Finding], *, said
     is_office = any(entry.filename in _OFFICE_ENTRIES for entry in listing.files)
     if said_zip and not is_office and extension_of(sent.attachment_name) not in ZIP_BASED:
         oddities = [*oddities, _several(sent, len(listing.files))]
-    return RealFile(sink=sent.sink, packed=False, findings=tuple(oddities))
+    return _kept(sent, *oddities)
 
 
 def _oddities(sent: Sent, listing: ZipListing, *, said_zip: bool) -> list[Finding]:
@@ -106,14 +151,42 @@ def _has_path(entry: zipfile.ZipInfo) -> bool:
 
 
 def _kept(sent: Sent, *findings: Finding) -> RealFile:
-    return RealFile(sink=sent.sink, packed=False, findings=findings)
+    return RealFile(sink=sent.sink, packed=False, unzipped=Unzipped(), findings=findings)
 
 
-def _refused(sent: Sent, refused: ZipRefused) -> RealFile:
+def _unzipped(sent: Sent, size: int, limits: Limits) -> Unzipped:
+    return Unzipped(size, max(size - sent.sink.size * limits.unzip_ratio, 0))
+
+
+def _refused(sent: Sent, refused: ZipRefused, unzipped: Unzipped = Unzipped()) -> RealFile:
+    if refused.code in _OVER:
+        unzipped = replace(unzipped, over=refused)
     sent.sink.discard()
     vi, en = _who(sent)
     finding = error(refused.code, f"Tệp nén của {vi} {refused.text.vi}.", f"The zip of {en} {refused.text.en}.")
-    return RealFile(sink=None, packed=True, findings=(finding,))
+    return RealFile(sink=None, packed=True, unzipped=unzipped, findings=(finding,))
+
+
+_OVER = frozenset({"Z.Ratio", "Z.Size"})
+"""What refuses all further unzipping of the packet: its next file would only cost more of the same."""
+
+
+def _warned(sent: Sent, refused: ZipRefused) -> Finding:
+    vi, en = _who(sent)
+    return warning(
+        refused.code,
+        f"Tệp nén của {vi} {refused.text.vi}; đã giữ nguyên, không mở.",
+        f"The zip of {en} {refused.text.en}; it is kept as it is, unopened.",
+    )
+
+
+def _nested(sent: Sent) -> Finding:
+    vi, en = _who(sent)
+    return warning(
+        "Z.Nested",
+        f"Tệp nén của {vi} chứa tệp nén khác; tệp bên trong không được mở.",
+        f"The zip of {en} holds another zip, which is not opened.",
+    )
 
 
 def _who(sent: Sent) -> tuple[str, str]:

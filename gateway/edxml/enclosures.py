@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gateway.edxml.attachments import RealFile, Sent, real_file
+from gateway.edxml.attachments import RealFile, Sent, Unzipped, real_file
 from gateway.edxml.fields import ATTACHMENT_NAME
 from gateway.edxml.findings import Finding
 from gateway.edxml.limits import Limits
@@ -49,11 +49,10 @@ def read_enclosures(
     """All attachments. When the XML is not `whole`, what the manifest names beyond them is not called missing."""
     matched = _match(enclosures, references)
     attachments = []
-    unzipped = 0
+    unzipped = Unzipped()
     for position, (enclosure, reference) in enumerate(zip(enclosures, matched, strict=True), 1):
         reading = _Reading(enclosure, reference, position, mapper, whole=whole)
-        attachment = reading.attachment(sinks, limits, unzipped=unzipped, listed=bool(references))
-        unzipped += attachment.size if attachment.packed else 0
+        attachment, unzipped = reading.attachment(sinks, limits, unzipped, listed=bool(references))
         attachments.append(attachment)
     taken = {id(reference) for reference in matched}
     if whole:
@@ -119,16 +118,18 @@ class _Reading:
         self._mapper = mapper
         self._whole = whole
 
-    def attachment(self, sinks: Sinks, limits: Limits, *, unzipped: int, listed: bool) -> Attachment:
-        """The attachment; its oddities become findings."""
+    def attachment(
+        self, sinks: Sinks, limits: Limits, before: Unzipped, *, listed: bool
+    ) -> tuple[Attachment, Unzipped]:
+        """The attachment, and what has been unzipped with it; its oddities become findings."""
         node, reference = self._node, self._reference or Reference()
         name = node.value("AttachmentName") or reference.attachment_name or ""
         content_type = node.value("ContentType") or node.value("MimeType") or reference.content_type
         self._look_at_leaves(name, listed=listed)
-        real = self._real_file(name, content_type, sinks, limits, unzipped=unzipped)
+        real = self._real_file(name, content_type, sinks, limits, before)
         for finding in real.findings:
             self._mapper.findings.add(finding)
-        return Attachment(
+        attachment = Attachment(
             position=self._position,
             attachment_name=name,
             safe_name=safe_name(name),
@@ -140,6 +141,7 @@ class _Reading:
             packed=real.packed,
             content=real.sink,
         )
+        return attachment, before + real.unzipped
 
     def _look_at_leaves(self, name: str, *, listed: bool) -> None:
         findings, at = self._mapper.findings, f" {self._position}"
@@ -160,16 +162,16 @@ class _Reading:
             findings.add(missing("Reference", at=at))
 
     def _real_file(
-        self, name: str, content_type: str | None, sinks: Sinks, limits: Limits, *, unzipped: int
+        self, name: str, content_type: str | None, sinks: Sinks, limits: Limits, before: Unzipped
     ) -> RealFile:
         content = self._enclosure.content
         if content is None:
             return self._empty()
         if content.broken:
-            return RealFile(sink=None, packed=False, findings=(_broken_base64(self._position),))
+            return replace(_NONE, findings=(_broken_base64(self._position),))
         if not content.complete:
             content.spoil()
-            return RealFile(sink=None, packed=False)
+            return _NONE
         if content.sink.size == 0:
             content.spoil()
             return self._empty()
@@ -180,19 +182,20 @@ class _Reading:
             content_type=content_type,
             position=self._position,
         )
-        return real_file(sent, sinks, limits, unzipped=unzipped)
+        return real_file(sent, sinks, limits, before)
 
     def _empty(self) -> RealFile:
         """An error when the manifest promises the file, a warning otherwise."""
         if not self._whole:
-            return RealFile(sink=None, packed=False)
+            return _NONE
         if self._reference is not None:
             finding = _without_content(self._reference, f"tệp thứ {self._position}", f"attachment {self._position}")
         else:
             finding = missing("Attachment.ContentTransferEncoded", at=f" {self._position}")
-        return RealFile(sink=None, packed=False, findings=(finding,))
+        return replace(_NONE, findings=(finding,))
 
 
+_NONE = RealFile(sink=None, packed=False, unzipped=Unzipped())
 _WANTED = (
     ("ContentId", "Attachment.ContentId"),
     ("AttachmentName", "AttachmentName"),

@@ -77,7 +77,8 @@ class PacketFeeder:
             if self._parser is None:
                 self._begin(block)
             self._fed += len(block)
-            self._parse(self._unified(block, last))
+            # of four bytes or less the parser hands nothing on before it is told that this is all
+            self._parse(self._unified(block, last) + b" " * (last and self._fed <= _HELD_BACK))
             self._bound(len(block))
         except Refused as refused:
             self.refuse(refused.finding)
@@ -205,6 +206,7 @@ class PacketFeeder:
                 yield entry
 
 
+_HELD_BACK = 4
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _FIRST_NAMESPACE_ERROR = 200
 _PREFIX = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on \S+ is not defined")

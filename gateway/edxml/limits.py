@@ -38,6 +38,13 @@ class Limits:
     name_characters: int = 256
     """Characters of an element's name together with its namespace."""
 
+    names: int = 1_000
+    """Different names of elements, attributes, prefixes and instructions in the whole packet, namespaces among them.
+    A packet has about a hundred. libxml2 keeps every name it has seen for as long as the process lives."""
+
+    names_characters: int = 64 * KB
+    """Characters of all those names together."""
+
     comment_characters: int = 64 * KB
     """Characters of one comment or processing instruction."""
 
@@ -62,6 +69,9 @@ class Limits:
 
     unzip_free_bytes: int = 32 * MB
     """Bytes up to which the ratio is not looked at: an empty scan packs extremely well and harms nobody."""
+
+    unzip_free_total_bytes: int = 128 * MB
+    """Bytes beyond the ratio that all files of one packet may have together: many small bombs are a large one."""
 
     zip_entries: int = 5_000
     """Entries of an archive that is looked into. An Office file has some hundred."""

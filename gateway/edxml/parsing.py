@@ -141,6 +141,8 @@ class PacketTarget:
         self._skipping = False
         self._recorder: SignatureRecorder | None = None
         self._names: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._seen_characters = 0
         self._signature_tags: set[str] = set()
         self._namespaces = {"", NAMESPACE, LGSP_NAMESPACE}
 
@@ -216,6 +218,7 @@ class PacketTarget:
 
     def pi(self, target: str, data: str | None = None) -> None:
         """A processing instruction."""
+        self._see(target)
         self.comment(target + (data or ""))
 
     def doctype(self, name: str | None, public_id: str | None, system_id: str | None) -> None:  # noqa: ARG002 (lxml's signature)
@@ -243,6 +246,17 @@ class PacketTarget:
         self.characters += characters
         if characters > self._limits.attribute_characters or self._attributes > self._limits.attributes:
             raise Refused(refusals.too_many_attributes(self._limits))
+        for name in (*attributes, *namespaces, *namespaces.values()):
+            self._see(name or "")
+
+    def _see(self, name: str) -> None:
+        """Count a name that the parser will never forget."""
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        self._seen_characters += len(name)
+        if len(self._seen) > self._limits.names or self._seen_characters > self._limits.names_characters:
+            raise Refused(refusals.too_many_names(self._limits))
 
     def _begin(self, tag: str) -> None:
         namespace, _, name = tag.rpartition("}")
@@ -257,6 +271,7 @@ class PacketTarget:
         """The local name for elements of the packet format, the whole name with its namespace for others."""
         if len(tag) > self._limits.name_characters:
             raise Refused(refusals.name_too_long(self._limits))
+        self._see(tag)
         namespace, _, local = tag.rpartition("}")
         namespace = namespace[1:]
         self.lgsp = self.lgsp or namespace == LGSP_NAMESPACE

@@ -212,6 +212,11 @@ def name_too_long(limits: Limits) -> Finding:
     return _over("X.Name", "số ký tự của tên phần tử XML", "characters of an element's name", limits.name_characters)
 
 
+def too_many_names(limits: Limits) -> Finding:
+    """Too many different names, or too long ones all together."""
+    return _over("X.Names", "số tên gọi khác nhau trong XML", "different names in the XML", limits.names)
+
+
 def comment_too_long(limits: Limits) -> Finding:
     """A comment or processing instruction is too long."""
     return _over("X.Comment", "số ký tự của một chú thích XML", "characters of a comment", limits.comment_characters)

@@ -18,12 +18,21 @@ from gateway.problems import Text
 
 
 class ZipRefused(Exception):
-    """The archive is damaged or hostile. `code` begins with `Z.`, `text` is the end of a sentence about the archive."""
+    """The archive is damaged or hostile. `code` begins with `Z.`, `text` is the end of a sentence about the archive.
+
+    `unzipped` counts the bytes that came out of it before.
+    """
 
     def __init__(self, code: str, vi: str, en: str) -> None:
         super().__init__(code)
         self.code = code
         self.text = Text(vi, en)
+        self.unzipped = 0
+
+
+def over_ratio() -> ZipRefused:
+    """It is, or would be, a zip bomb."""
+    return ZipRefused("Z.Ratio", "có tỷ lệ nén bất thường (bom nén)", "unpacks to far more than its size (a zip bomb)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,10 @@ def unzip_one(stream: BinaryIO, entry: zipfile.ZipInfo, sinks: Sinks, limits: Li
     sink = sinks.create()
     try:
         _inflate(stream, entry, sink, limits, most)
+    except ZipRefused as refused:
+        refused.unzipped = sink.size
+        sink.discard()
+        raise
     except BaseException:
         sink.discard()
         raise
@@ -168,9 +181,7 @@ def _inflate(stream: BinaryIO, entry: zipfile.ZipInfo, sink: Sink, limits: Limit
         if sink.size > most:
             raise ZipRefused("Z.Size", "giải nén ra quá dung lượng cho phép", "unpacks to more bytes than allowed")
         if sink.size > limits.unzip_free_bytes and sink.size > entry.compress_size * limits.unzip_ratio:
-            raise ZipRefused(
-                "Z.Ratio", "có tỷ lệ nén bất thường (bom nén)", "unpacks to far more than its size (a zip bomb)"
-            )
+            raise over_ratio()
         if sink.size > entry.file_size:
             raise _lies()
     if sink.size != entry.file_size or checksum != entry.CRC:

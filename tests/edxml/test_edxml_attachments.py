@@ -30,7 +30,6 @@ def test_what_the_kit_zips_is_unzipped_to_its_own_name(name: str) -> None:
     [
         ("goi.zip", "application/zip", ONE),
         ("GOI.ZIP", "application/zip", ONE),
-        ("goi.zip", "application/zip", b"PK\x03\x04 broken"),
         ("a.docx", "application/zip", DOCX),
         ("a.odt", "application/zip", ODT),
         ("a.xlsx", "application/zip", zipped(("[Content_Types].xml", b"<Types/>"))),
@@ -46,6 +45,27 @@ def test_what_is_a_file_of_its_own_is_kept_as_it_is(name: str, content_type: str
     assert result.findings == ()
     assert not result.attachments[0].packed
     assert content(result) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"PK\x03\x04 broken", "Z.Damaged"),
+        (zipped(("a.csv", bytes(40 * 2**20))), "Z.Ratio"),
+        (zipped(("lib 0.zip", ONE), ("lib 1.zip", ONE)), "Z.Nested"),
+    ],
+)
+def test_an_archive_sent_as_such_is_kept_unopened_and_whoever_opens_it_is_warned(data: bytes, code: str) -> None:
+    result = read(document([File("goi.zip", "application/zip", data)]))
+    assert codes(result) == [code]
+    assert result.readable
+    assert content(result) == data
+
+
+def test_a_zip_inside_the_zip_that_wraps_a_file_is_not_opened_and_told() -> None:
+    result = read(document([File("a.csv", "application/zip", zipped(("a.zip", ONE)))]))
+    assert codes(result) == ["Z.Nested"]
+    assert content(result) == ONE
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/pdf", "application/octet-stream"])
