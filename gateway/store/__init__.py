@@ -3,12 +3,13 @@
 from gateway.store.blobs import Blob, Blobs, BlobWriter, FolderBlobs
 from gateway.store.columns import JsonColumn, UtcDateTime, metadata
 from gateway.store.database import Store, Transaction
-from gateway.store.faults import BlobMissing, DatabaseUnavailable
+from gateway.store.faults import BlobDamaged, BlobMissing, DatabaseUnavailable
 from gateway.store.ids import new_id
 from gateway.store.settings import StoreSettings
 
 __all__ = [
     "Blob",
+    "BlobDamaged",
     "BlobMissing",
     "BlobWriter",
     "Blobs",

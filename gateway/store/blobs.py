@@ -9,18 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from io import FileIO
+from io import BufferedReader, FileIO, RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from gateway.problems import Problem
-from gateway.store.faults import BlobMissing, disk_faults
+from gateway.store.faults import BlobDamaged, BlobMissing, disk_faults
 from gateway.times import aware
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _PIECE = 64 * 1024
 """Bytes written at once; smaller writes are gathered."""
 
+_VERIFIED_PIECE = 1024 * 1024
+_FOLDER_ID, _LONGEST_ID = "folder-id", 100
+_ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
 
@@ -51,8 +57,11 @@ class BlobSource:
         return self.blob.sha256
 
     def open(self) -> BinaryIO:
-        """From the beginning; the caller closes it. Raises BlobMissing."""
-        return self.blobs.open(self.blob.key)
+        """From the beginning; the caller closes it. Raises BlobMissing.
+
+        Who reads it through without leaping gets BlobDamaged in place of the last bytes when they are not the blob's.
+        """
+        return self.blobs.open_checked(self.blob)
 
 
 class BlobWriter(Protocol):
@@ -94,11 +103,23 @@ class Blobs(Protocol):
     def open(self, key: str) -> BinaryIO:
         """Read from the beginning; the caller closes it. Raises BlobMissing, also for what is no key at all."""
 
+    def open_checked(self, blob: Blob) -> BinaryIO:
+        """As `open`; reading it through without leaping raises BlobDamaged, before the last bytes are given."""
+
     def source(self, blob: Blob) -> BlobSource:
         """The blob as something to read more than once."""
 
     def exists(self, key: str) -> bool:
         """Is it there?"""
+
+    def verify(self, blob: Blob) -> None:
+        """Read all of it. Raises BlobMissing, BlobDamaged, or Problem when the disk cannot be read."""
+
+    def folder_id(self) -> str | None:
+        """The name that was given to this store of blobs, kept inside it; None when it has none (or is not mounted)."""
+
+    def name_folder(self, folder_id: str) -> None:
+        """Give this store of blobs a name (32 hex digits) that stays with it. Raises Problem."""
 
     def free_bytes(self) -> int:
         """What is left on the disk for us, in bytes. Raises Problem when the folder cannot be read."""
@@ -138,6 +159,10 @@ class FolderBlobs:
             except FileNotFoundError:
                 raise BlobMissing from None
 
+    def open_checked(self, blob: Blob) -> BinaryIO:
+        """As `open`; reading it through without leaping raises BlobDamaged, before the last bytes are given."""
+        return BufferedReader(_Checked(self.open(blob.key), blob), _PIECE)
+
     def source(self, blob: Blob) -> BlobSource:
         """The blob as something to read more than once."""
         return BlobSource(self, blob)
@@ -146,6 +171,34 @@ class FolderBlobs:
         """Is it there?"""
         path = self._path(key)
         return path is not None and path.is_file()
+
+    def verify(self, blob: Blob) -> None:
+        """Read all of it. Raises BlobMissing, BlobDamaged, or Problem when the disk cannot be read."""
+        with self.open_checked(blob) as stream, disk_faults():
+            while stream.read(_VERIFIED_PIECE):
+                pass
+
+    def folder_id(self) -> str | None:
+        """The name that was given to this folder, kept inside it; None when it has none (or is not mounted)."""
+        with disk_faults():
+            try:
+                with (self.root / _FOLDER_ID).open("rb") as file:
+                    found = file.read(_LONGEST_ID).decode("ascii", "replace").strip()
+            except FileNotFoundError:
+                return None
+        return found if _ID.fullmatch(found) else None
+
+    def name_folder(self, folder_id: str) -> None:
+        """Give this folder a name (32 hex digits) that stays with it. Raises Problem."""
+        if not _ID.fullmatch(folder_id):
+            raise ValueError("a folder's name is 32 hex digits")
+        unfinished = self._unfinished / secrets.token_hex(16)
+        with disk_faults():
+            with FileIO(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                _write_all(file, f"{folder_id}\n".encode())
+                os.fsync(file.fileno())
+            os.replace(unfinished, self.root / _FOLDER_ID)
+            _sync_folder(self.root)
 
     def free_bytes(self) -> int:
         """What is left on the disk for us, in bytes."""
@@ -297,6 +350,50 @@ class FolderBlobWriter:
         except Problem:
             self.discard()
             raise
+
+
+class _Checked(RawIOBase):
+    """A blob being read that knows what it must hold; whoever leaps about in it reads it unchecked."""
+
+    def __init__(self, file: BinaryIO, blob: Blob) -> None:
+        self._file = file
+        self._blob = blob
+        self._hash = hashlib.sha256()
+        self._seen = 0
+        self._checking = True
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        with memoryview(buffer) as room:
+            data = self._file.read(len(room))
+            room[: len(data)] = data
+        self._check(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._checking = False
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def _check(self, data: bytes) -> None:
+        if not self._checking:
+            return
+        self._hash.update(data)
+        self._seen += len(data)
+        at_end = not data or self._seen >= self._blob.size
+        if at_end and (self._seen != self._blob.size or self._hash.hexdigest() != self._blob.sha256):
+            raise BlobDamaged
 
 
 def _write_all(file: FileIO, data: bytes | bytearray) -> None:

@@ -98,6 +98,19 @@ class Store:
             async with self._reading.begin() as connection:
                 yield Transaction(connection)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """As `read`, but all of it sees the database as it was at the first statement, however long it takes.
+
+        It holds up no writer; SQLite's write-ahead log grows as long as it lasts.
+        """
+        frozen = self._reading
+        if self.dialect == "postgresql":
+            frozen = frozen.execution_options(isolation_level="REPEATABLE READ")
+        with database_faults():
+            async with frozen.begin() as connection:
+                yield Transaction(connection)
+
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()

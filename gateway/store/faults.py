@@ -51,6 +51,21 @@ class BlobMissing(Problem):
         )
 
 
+class BlobDamaged(Problem):
+    """A file in the blob folder is not what its row says: the disk has lost or changed bytes, or somebody has."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "blob.damaged",
+            Kind.UNAVAILABLE,
+            Text("Nội dung tệp trong kho lưu trữ đã bị hỏng.", "The content of a file in the blob folder is damaged."),
+            Text(
+                "Kiểm tra đĩa, rồi phục hồi tệp này từ bản sao lưu.",
+                "Check the disk, then restore this file from a backup.",
+            ),
+        )
+
+
 @contextmanager
 def database_faults() -> Iterator[None]:
     """Turns what the drivers raise for a database out of order into DatabaseUnavailable; lets all else through."""

@@ -43,8 +43,21 @@ async def upgrade(store: Store) -> None:
     Raises Problem `database.newer` when a newer program wrote the database, and DatabaseUnavailable.
     """
     async with migrating(store) as connection:
-        await connection.run_sync(_refuse_newer)
-        await connection.run_sync(_upgrade)
+        await raise_to(connection)
+
+
+async def raise_to(connection: AsyncConnection, revision: str = "head") -> None:
+    """Bring the database of a `migrating` transaction up to a revision; one that is there already stays.
+
+    Raises Problem `database.newer` when a newer program wrote the database.
+    """
+    await connection.run_sync(_refuse_newer)
+    await connection.run_sync(_upgrade, revision)
+
+
+def knows(revision: str) -> bool:
+    """Whether this program has the migration of this name."""
+    return _known(revision)
 
 
 async def check(store: Store) -> None:
@@ -102,8 +115,8 @@ async def _foreign_keys(connection: AsyncConnection, switch: str) -> None:
     await driver.execute(f"PRAGMA foreign_keys={switch}")
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(config(connection), "head")
+def _upgrade(connection: Connection, revision: str) -> None:
+    command.upgrade(config(connection), revision)
 
 
 def _current(connection: Connection) -> str | None:
