@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.edxml import layout
 from gateway.edxml.layout import Node
 from gateway.edxml.model import NAMESPACE, Bussiness, DocumentPacket, StatusPacket
-from gateway.edxml.packing import PIECE, ZIP, ZIP_LEVEL, Base64Stream, OneEntryZip, Packing, Writable, packing_of
+from gateway.edxml.packing import PIECE, ZIP, Base64Stream, OneEntryZip, Packing, Writable, packing_of, zip_level
 from gateway.edxml.sinks import Source
 
 NEW_REASON = "Văn bản điện tử mới"
