@@ -1,7 +1,8 @@
 """A simulated axis with three systems, and packets to put through it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, BinaryIO
 import httpx2
 from axis_requests import NOW, Caller
 
+from gateway.axis.settings import VxpSettings
+from gateway.axis.vxp.client import VxpClient
 from gateway.axis.vxp.wire import Operation
 from gateway.edxml.model import (
     Bussiness,
@@ -106,6 +109,27 @@ class Bytes:
     def open(self) -> BinaryIO:
         """From the beginning."""
         return BytesIO(self.data)
+
+
+class PacketBytes(Bytes):
+    """A packet in memory with its hash."""
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@asynccontextmanager
+async def client(axis: Running, spec: str, clock: Clock = lambda: NOW, **changes: Any) -> AsyncIterator[VxpClient]:
+    """Our own client as one of SYSTEMS; `changes` of its connection's settings."""
+    system = SystemSpec.parse(spec)
+    settings = VxpSettings(endpoint=f"{axis.endpoint}/XrdAdapter/adapter", allow_plain_http=True, **changes)
+    opened = VxpClient(settings, system_id=system.system_id, secret=system.secret, clock=clock)
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 def document(*to: str, from_code: str = "H99", files: Sequence[FileToSend] = ()) -> bytes:

@@ -203,6 +203,7 @@ def _agency(unit: Unit) -> Agency:
 
 def many(count: int, now: datetime) -> Iterator[Agency]:
     """So many units of one more system, made as they are asked for."""
+    modified = local_text(now)
     for number in range(count):
         top, below = f"Z{number // 1000 % 100:02d}", f"{number % 1000:03d}"
         yield Agency(
@@ -215,7 +216,7 @@ def many(count: int, now: datetime) -> Iterator[Agency]:
             version=1,
             center_code="00.00.Z00",
             is_agency=True,
-            modified=local_text(now),
+            modified=modified,
         )
 
 

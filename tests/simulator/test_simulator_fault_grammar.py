@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from gateway.axis.vxp.wire import Operation
 from gateway.problems import Problem
-from gateway.simulator.faults import FAULTS, FaultSet, parse
+from gateway.simulator.fault_kinds import FaultKind, Parts
+from gateway.simulator.fault_list import FAULTS
+from gateway.simulator.faults import FaultSet, parse
+from gateway.simulator.readings import Readings
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -28,6 +31,11 @@ def test_every_fault_can_be_switched_on_by_its_bare_name(name: str) -> None:
         "html-502=101%",
         "html-502=2s",
         "slow=10B",
+        "strict-timestamp=5s",
+        "strict-timestamp=0.5min",
+        "strict-hash-file=off",
+        "html-502=padded",
+        "out-of-order-status=2copies",
         "duplicate-delivery=1.5copies",
         "drop-before-store=0.5B",
         "html-502@everything",
@@ -99,7 +107,32 @@ def test_a_fault_strikes_by_default_where_its_kind_belongs() -> None:
         ("drop-before-store=1000B", 1000.0),
         ("duplicate-delivery=3copies", 3.0),
         ("duplicate-delivery", None),
+        ("strict-timestamp=15min,once", 15.0),
+        ("truncate-body=100B", 100.0),
+        ("out-of-order-status=4lists", 4.0),
     ],
 )
 def test_the_argument_is_read_in_its_unit(spec: str, argument: float | None) -> None:
     assert parse(spec).argument == argument
+
+
+@pytest.mark.parametrize(("spec", "word"), [("strict-hash-file=padded,once", "padded"), ("cid-prefix=10%,off", "off")])
+def test_a_word_is_read_where_the_fault_knows_it(spec: str, word: str) -> None:
+    assert parse(spec).parts.word == word
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS.values() if kind.turns], ids=lambda kind: kind.name)
+def test_a_fault_turns_readings_that_there_are_to_values_that_they_take(kind: FaultKind) -> None:
+    assert kind.turns is not None
+    for word in (None, *kind.words):
+        turned = kind.turns(Parts(word=word))
+        assert Readings.model_validate(turned) == Readings().model_copy(update=turned)
+
+
+def test_a_reading_is_turned_for_one_request_and_back_after_it() -> None:
+    faults = FaultSet(["one-item-per-unit=once"], readings=Readings(items_per="system"))
+    seen = []
+    for operation in (Operation.RECEIVED, Operation.SEND, Operation.SEND):
+        with faults.request(operation):
+            seen.append(faults.readings.items_per)
+    assert (seen, faults.readings.items_per) == (["system", "unit", "system"], "system")

@@ -17,6 +17,7 @@ from gateway.axis.vxp.wire import Operation
 from gateway.simulator import faults
 from gateway.simulator.control import with_control
 from gateway.simulator.fault_kinds import FaultKind, ReadyAnswer
+from gateway.simulator.fault_list import FAULTS
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_a_new_fault_is_one_entry(axis: Running, monkeypatch: pytest.MonkeyPatch
         return ReadyAnswer(answer.http_status, answer.content_type, answer.body[: len(answer.body) // 2])
 
     entry = FaultKind(name="half-an-answer", says="half of it", answer=half)
-    monkeypatch.setattr(faults, "FAULTS", MappingProxyType({**faults.FAULTS, entry.name: entry}))
+    monkeypatch.setattr(faults, "FAULTS", MappingProxyType({**FAULTS, entry.name: entry}))
     axis.fault("half-an-answer@getAgenciesList")
     assert not axis.other.call(Operation.AGENCIES).content.endswith(b"}")
 

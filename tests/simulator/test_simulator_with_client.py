@@ -1,13 +1,11 @@
 """Our own client and the simulated axis: the two halves of the protocol meet."""
 
-import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from axis_requests import NOW
-from simulated import SYSTEMS, Bytes, Running, document, running, status
+from simulated import SYSTEMS, PacketBytes, Running, client, document, running, status
 
 from gateway.axis.port import (
     Accepted,
@@ -19,17 +17,7 @@ from gateway.axis.port import (
     Transport,
     Unknown,
 )
-from gateway.axis.settings import VxpSettings
 from gateway.axis.vxp.client import VxpClient
-from gateway.simulator.settings import SystemSpec
-
-
-class PacketBytes(Bytes):
-    """A packet in memory with its hash."""
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
 
 @pytest.fixture
@@ -38,24 +26,16 @@ def axis(tmp_path: Path) -> Iterator[Running]:
         yield started
 
 
-def client_of(axis: Running, spec: str) -> VxpClient:
-    system = SystemSpec.parse(spec)
-    settings = VxpSettings(endpoint=f"{axis.endpoint}/XrdAdapter/adapter", allow_plain_http=True)
-    return VxpClient(settings, system_id=system.system_id, secret=system.secret, clock=lambda: NOW)
-
-
 @pytest_asyncio.fixture
 async def sender(axis: Running) -> AsyncIterator[VxpClient]:
-    client = client_of(axis, SYSTEMS[0])
-    yield client
-    await client.close()
+    async with client(axis, SYSTEMS[0]) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture
 async def receiver(axis: Running) -> AsyncIterator[VxpClient]:
-    client = client_of(axis, SYSTEMS[2])
-    yield client
-    await client.close()
+    async with client(axis, SYSTEMS[2]) as opened:
+        yield opened
 
 
 async def test_a_document_goes_round(sender: VxpClient, receiver: VxpClient) -> None:
@@ -118,7 +98,6 @@ async def test_an_outage_is_never_an_empty_list(axis: Running, receiver: VxpClie
 
 
 async def test_a_wrong_secret_is_refused(axis: Running) -> None:
-    client = client_of(axis, "00.97.H97:another:H97")
-    with pytest.raises(AxisRefused, match="15"):
-        await client.received(MessageType.EDOC)
-    await client.close()
+    async with client(axis, "00.97.H97:another:H97") as opened:
+        with pytest.raises(AxisRefused, match="15"):
+            await opened.received(MessageType.EDOC)
