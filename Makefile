@@ -1,7 +1,7 @@
 # Two commands do everything on a machine that has Python 3.11 and make:
 #   make demo          the whole story in one run; make demo KEEP=1 leaves it running
 #   make test          lint, types, import contracts, tests on both databases, coverage, openapi.yaml
-.PHONY: help demo test lint fix lock openapi bench clean
+.PHONY: help demo test lint fix lock openapi bench fuzz clean
 
 help:
 	@sed -n '2,3p' Makefile | sed 's/^#   //'
@@ -30,5 +30,15 @@ lock:
 	@tools/setup dev
 	@tools/lock
 
+bench:
+	@tools/setup dev
+	@.venv/bin/python -m bench.packet
+	@.venv/bin/python -m bench.large_document
+
+# SECONDS=600 is how long; RUNS=20000 instead counts inputs
+fuzz:
+	@tools/setup dev
+	@.venv/bin/python fuzz/reader.py $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),600))
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .coverage*

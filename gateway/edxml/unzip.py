@@ -56,7 +56,8 @@ def list_zip(stream: BinaryIO, size: int, limits: Limits) -> ZipListing:
         raise _damaged() from None
     if len(entries) > limits.zip_entries:
         raise ZipRefused("Z.Entries", "có quá nhiều tệp bên trong", "holds too many entries")
-    surplus = not _ends_with_directory(stream, size, tail) or _has_gaps(entries, start)
+    has_gaps = _has_gaps(entries, start)
+    surplus = has_gaps or not _ends_with_directory(stream, size, tail)
     return ZipListing(files=tuple(entry for entry in entries if not entry.is_dir()), surplus=surplus)
 
 
@@ -144,6 +145,8 @@ def _has_gaps(entries: list[zipfile.ZipInfo], start: int) -> bool:
     at = 0
     gaps = False
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < 0:
+            raise _damaged()
         if entry.header_offset < at:
             raise ZipRefused("Z.Overlap", "có các tệp chồng lên nhau", "has entries that lie over one another")
         gaps = gaps or entry.header_offset - at > _SLACK

@@ -328,7 +328,11 @@ ATTACHMENTS = (
         packets=attached(lambda: zips.bomb(48 * MB), zips.overlapping, name="a.zip"),
         refused=False,
     ),
-    Case(name="zip with overlapping entries", codes=("Z.Overlap",), packets=attached(zips.overlapping)),
+    Case(
+        name="zip with overlapping entries",
+        codes=("Z.Overlap",),
+        packets=attached(zips.overlapping, lambda: zips.overlapping() + b"x"),
+    ),
     Case(
         name="zip with lying sizes and checksum",
         codes=("Z.Checksum", "Z.Damaged"),
@@ -364,7 +368,10 @@ ATTACHMENTS = (
     Case(
         name="damaged zip",
         codes=("Z.Damaged",),
-        packets=attached(*(lambda at=at: zips.GOOD[:-at] for at in (1, 22, 60, 2000))),
+        packets=attached(
+            *(lambda at=at: zips.GOOD[:-at] for at in (1, 22, 60, 2000)),
+            zips.before_the_beginning,
+        ),
     ),
 )
 

@@ -56,6 +56,13 @@ def overlapping() -> bytes:
     return local + entry * count + end
 
 
+def before_the_beginning() -> bytes:
+    """An entry that would begin before the archive: its list is said to lie further back than there are bytes."""
+    end = GOOD.rindex(b"PK\x05\x06")
+    size = int.from_bytes(GOOD[end + 12 : end + 16], "little")
+    return patched(GOOD, (end + 12, "<I", size), (end + 16, "<I", CENTRAL + 172)) + b"x"
+
+
 def encrypted() -> bytes:
     """An entry with a password."""
     return patched(GOOD, (6, "<H", 1), (CENTRAL + 8, "<H", 1))

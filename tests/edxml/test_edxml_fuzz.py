@@ -1,0 +1,31 @@
+"""A short run of the fuzzer; the long one is `make fuzz`."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from parts import missing
+
+FUZZ = Path(__file__).resolve().parent.parent.parent / "fuzz" / "reader.py"
+RUNS = 1500
+
+
+@pytest.mark.process
+def test_nothing_that_the_fuzzer_makes_in_a_short_run_breaks_the_reader(tmp_path: Path) -> None:
+    if find_spec("atheris") is None:
+        missing("atheris", "it has no wheel for this Python and machine (Python 3.11 on x86_64 Linux is needed)")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, FUZZ, f"-runs={RUNS}", "-seed=1"],
+        env=kept | {"FUZZ_FOLDER": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert f"Done {RUNS} runs" in done.stdout
