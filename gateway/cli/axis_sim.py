@@ -25,6 +25,14 @@ def axis_sim(
     fault: Annotated[
         list[str] | None, typer.Option(metavar="NAME[=ARG]", help="A fault by name. / Lỗi giả lập theo tên.")
     ] = None,
+    reading: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="How to read what is not known of an axis; `kinder` alone takes the kinder side (docs/simulator.md). / "
+            "Cách hiểu chỗ chưa biết về trục; chỉ ghi kinder là chọn cách dễ.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of chance. / Hạt giống ngẫu nhiên.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on. / Địa chỉ lắng nghe.")] = "127.0.0.1",
 ) -> None:
@@ -32,4 +40,4 @@ def axis_sim(
     from gateway.simulator.settings import SystemSpec
 
     systems = [SystemSpec.parse(text) for text in system]
-    run(port, systems, fault or [], clock=now, host=host, seed=seed)
+    run(port, systems, fault or [], clock=now, host=host, seed=seed, readings=reading or [])

@@ -185,9 +185,12 @@ def _text(row: Mapping[str, object], key: str) -> str | None:
         value = str(value)
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise Malformed("bad_row", key)
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not value.isascii() and _HALF_CHARACTER.search(value):
         raise Malformed("bad_row", f"{key} holds half a character")
     return value
+
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def _whole_number(row: Mapping[str, object], key: str) -> int | None:
