@@ -1,7 +1,8 @@
 """Properties of the reader: how bytes arrive means nothing; damage is found or harmless; what is written is read."""
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 from edxml_strategies import documents, file_sets, statuses
 from hypothesis import given, settings
@@ -63,33 +64,121 @@ def test_one_byte_at_a_time_reads_the_same() -> None:
     assert fed(packet, range(len(packet))) == fed(packet, [])
 
 
-@settings(deadline=None, max_examples=400)
+Mutation = Callable[[bytes, int], bytes]
+"""Changes a packet at a place."""
+
+
+def _put(what: bytes, over: int = 0) -> Mutation:
+    return lambda packet, at: packet[:at] + what + packet[at + over :]
+
+
+def _flip(bit: int) -> Mutation:
+    return lambda packet, at: packet[:at] + bytes([packet[at] ^ (1 << bit)]) + packet[at + 1 :]
+
+
+def _cut(length: int) -> Mutation:
+    return lambda packet, at: packet[:at] + packet[at + length :]
+
+
+def _twice(length: int) -> Mutation:
+    return lambda packet, at: packet[: at + length] + packet[at:]
+
+
+def _moved(length: int) -> Mutation:
+    """A piece stands at the end instead."""
+    return lambda packet, at: packet[:at] + packet[at + length :] + packet[at : at + length]
+
+
+def _other_tag(packet: bytes, at: int, pick: Callable[[int], int]) -> bytes:
+    tags = [found.span() for found in _TAG.finditer(packet)]
+    if not tags:
+        return packet
+    one, other = tags[pick(at) % len(tags)], tags[at % len(tags)]
+    return packet[: one[0]] + packet[slice(*other)] + packet[one[1] :]
+
+
+def _with_tag(what: bytes) -> Mutation:
+    """Something put into the tag that follows the place: an attribute, a namespace."""
+
+    def put(packet: bytes, at: int) -> bytes:
+        found = _TAG.search(packet, at)
+        return packet if found is None else packet[: found.end()] + what + packet[found.end() :]
+
+    return put
+
+
+def _encoded(encoding: str) -> Mutation:
+    return lambda packet, at: packet.decode("utf-8", "replace").encode(encoding, "replace")
+
+
+_TAG = re.compile(rb"(?<=<)/?[A-Za-z:]+")
+_WORDS = (
+    b"<",
+    b">",
+    b"&",
+    b"</",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!--",
+    b"-->",
+    b"\0",
+    b'"',
+    b"\r",
+    b"&#13;",
+    b"=",
+    b"PK\x03\x04",
+)
+_INJECTED = (
+    b"<!DOCTYPE x>",
+    b"&e;",
+    b"&#x41;",
+    b"&#0;",
+    b"<?a b?>",
+    b"<a:b/>",
+    b"<Attachment>",
+    b"</edXML>",
+    b"\xff\xfe",
+)
+_IN_TAGS = (b' a="b"', b' xmlns="u:u"', b' xmlns:edXML="u:u"', b' edXML:a="<"', b":x", b' a="&lt;"', b"/")
+_ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "cp1258", "utf-7", "latin-1")
+MUTATIONS = st.one_of(
+    st.builds(_put, st.one_of(st.binary(max_size=4), st.sampled_from(_WORDS + _INJECTED)), st.integers(0, 3)),
+    st.builds(_flip, st.integers(0, 7)),
+    st.builds(_cut, st.integers(1, 3000)),
+    st.builds(_twice, st.integers(1, 3000)),
+    st.builds(_moved, st.integers(1, 3000)),
+    st.builds(lambda by: lambda packet, at: _other_tag(packet, at, lambda place: place + by), st.integers(1, 200)),
+    st.builds(_with_tag, st.sampled_from(_IN_TAGS)),
+    st.builds(_encoded, st.sampled_from(_ENCODINGS)),
+)
+
+
+@settings(deadline=None, max_examples=350)
 @given(
     packet=st.sampled_from(GOOD),
-    changes=st.lists(
-        st.tuples(
-            st.floats(0, 1, exclude_max=True),
-            st.integers(0, 3),
-            st.one_of(
-                st.binary(max_size=4), st.sampled_from([b"<", b">", b"&", b"</", b"<![CDATA[", b"<!--", b"\0", b'"'])
-            ),
-        ),
-        min_size=1,
-        max_size=5,
-    ),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), MUTATIONS), min_size=1, max_size=4),
+    piece=st.integers(1, 5000),
 )
-def test_a_damaged_packet_is_read_or_refused_and_never_breaks_the_reader(
-    packet: bytes, changes: list[tuple[float, int, bytes]]
+def test_a_damaged_packet_is_read_or_refused_with_a_code_however_it_is_cut(
+    packet: bytes, changes: list[tuple[float, Mutation]], piece: int
 ) -> None:
-    for place, length, new in changes:
-        at = int(place * len(packet))
-        packet = packet[:at] + new + packet[at + length :]
+    for place, change in changes:
+        packet = change(packet, int(place * len(packet))) if packet else packet
     sinks = TemporarySinks()
     result = read(packet, sinks=sinks)
-    assert result.readable or any(finding.is_error for finding in result.findings)
-    assert result.readable is False or result.packet is not None
+    assert result.readable is not any(finding.is_error for finding in result.findings)
+    assert all(_CODE.fullmatch(finding.code) for finding in result.findings)
+    if result.readable:
+        assert result.packet is not None
+        assert all(one.content is not None for one in result.attachments if one.size)
+    again = read(packet, piece=piece, sinks=sinks)
+    assert facts(result) == facts(again)
     result.discard()
+    again.discard()
     assert sinks.live == []
+
+
+_CODE = re.compile(r"[A-Z](\.[A-Za-z-]+)+")
 
 
 @settings(deadline=None, max_examples=100)
