@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ class Timeline:
 def main() -> int:
     """Tell the story; 0 when every step happened."""
     timeline = Timeline()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     with tempfile.TemporaryDirectory(prefix="lienthong-demo-") as temporary:
         folder = Path(temporary)
         processes = Processes(folder)

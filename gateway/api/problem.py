@@ -200,9 +200,10 @@ def _told(kind: str, limits: Mapping[str, str]) -> tuple[str, Text]:
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         return "field.out_of_range", _range(kind, limits)
     if kind in ("enum", "literal_error", "string_pattern_mismatch"):
-        allowed = limits.get("expected") or limits.get("pattern") or ""
+        allowed = str(limits.get("expected") or limits.get("pattern") or "")
+        allowed_vi = allowed.replace(" or ", " hoặc ")
         return "field.not_allowed", Text(
-            f"Giá trị không được phép; cho phép: {allowed}.", f"Not allowed; allowed: {allowed}."
+            f"Giá trị không được phép; cho phép: {allowed_vi}.", f"Not allowed; allowed: {allowed}."
         )
     if kind == "json_type":
         return "body.malformed", Text("Cần JSON.", "JSON is needed.")

@@ -26,8 +26,9 @@ from gateway.documents.model import (
 )
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.checks import FileFacts, check_document
+from gateway.edxml.document_id import composed_document_id
 from gateway.edxml.findings import Finding
-from gateway.edxml.model import Bussiness, DocumentPacket, MessageHeader, Organ, TraceHeader
+from gateway.edxml.model import Bussiness, DocumentPacket, Organ, TraceHeader
 from gateway.edxml.names import safe_name
 from gateway.edxml.normal import FileDigest, meaning_hash
 from gateway.edxml.survival import lost
@@ -231,7 +232,7 @@ def _completed(
         update={
             "from_": _sender(header.from_, unit),
             "to": named,
-            "document_id": header.document_id or _composed_id(header),
+            "document_id": header.document_id or composed_document_id(header),
         }
     )
     bussiness = packet.trace_header_list.bussiness or Bussiness()
@@ -243,7 +244,7 @@ def _completed(
             "paper": bussiness.paper or "0",
         }
     )
-    hop = TraceHeader(organ_id=header.from_.organ_id, timestamp=now.replace(microsecond=0))
+    hop = TraceHeader(organ_id=header.from_.organ_id, timestamp=now.astimezone(VIETNAM).replace(microsecond=0))
     traces = packet.trace_header_list.model_copy(update={"trace_headers": (hop,), "bussiness": bussiness})
     return DocumentPacket(message_header=completed, trace_header_list=traces)
 
@@ -259,15 +260,6 @@ def _sender(given: Organ, unit: Unit) -> Organ:
         "website": unit.website,
     }
     return given.model_copy(update={name: value for name, value in known.items() if getattr(given, name) is None})
-
-
-def _composed_id(header: MessageHeader) -> str | None:
-    """`{OrganId},{yyyy/MM/dd},{number}/{notation}`, the convention of the field (packet format 6.4)."""
-    day = header.promulgation_info.promulgation_date
-    number, notation = header.code.code_number, header.code.code_notation
-    if not (header.from_.organ_id and day and number and notation):
-        return None
-    return f"{header.from_.organ_id},{day:%Y/%m/%d},{number}/{notation}"
 
 
 def _bodies(to: Sequence[Organ], pairs: Sequence[tuple[str, str]]) -> tuple[Organ, ...]:

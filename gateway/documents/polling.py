@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from gateway.axis.port import AxisError, AxisRefused, ErrorClass, Item, MessageType
-from gateway.directory import connections
+from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening
@@ -71,12 +71,17 @@ class Poller:
             async with self._store.begin() as tx:
                 await self._jobs.hold(tx, lease)
                 known = await repository.known_arrivals(tx, connection.id, list(portion))
+                ours = await self._own_codes(tx, connection)
                 for doc_id, item in portion.items():
                     arrival = known.get(doc_id) or await self._new(tx, connection, item)
-                    if self._has_work(arrival, connection):
+                    if self._has_work(arrival, connection, ours):
                         await self._jobs.put(tx, kind="arrival", key=arrival.id, lane=_lane(item))
 
-    def _has_work(self, arrival: Arrival, connection: Connection) -> bool:
+    async def _own_codes(self, tx: Transaction, connection: Connection) -> frozenset[str]:
+        own = await units.every(tx, connection.id)
+        return frozenset(code for unit in own for code in (unit.code, *unit.aliases))
+
+    def _has_work(self, arrival: Arrival, connection: Connection, ours: frozenset[str]) -> bool:
         """Whether a listed item is to be worked on: what the axis lists it has not been told of, or has forgotten."""
         match arrival.state:
             case ArrivalState.OBSERVED:
@@ -85,7 +90,7 @@ class Poller:
                 policy = self._settings.ack_of(arrival.reason)
                 return connection.mode is Mode.ACTIVE and policy is not AckUnreadable.NOTHING
             case ArrivalState.STRANGER:
-                return False
+                return connection.mode is Mode.ACTIVE and arrival.to_code in ours
             case _:
                 return True
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
+from gateway.edxml.document_id import composed_document_id
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.model import (
     DocumentPacket,
@@ -34,7 +35,7 @@ def packet_from_json(data: bytes, now: datetime) -> DocumentPacket | StatusPacke
     """The packet described by one JSON object. `kind` decides, or, where it is absent, whether there is a status code.
 
     Attachments, findings and whatever else stands beside the header are left out. A time without a zone is Vietnam
-    time. A document without a hop gets its sender's, and a status without a time gets one, both at `now`. Raises
+    time. A document without an id gets the usual one, a document without a hop its sender's, and a status without a time gets one, both at `now`. Raises
     JsonRefused.
     """
     members = _members(data)
@@ -76,8 +77,11 @@ def _traced(packet: DocumentPacket, now: datetime) -> DocumentPacket:
         hops: tuple[TraceHeader, ...] = (TraceHeader(organ_id=sender, timestamp=now),)
     else:
         hops = tuple(hop.model_copy(update={"timestamp": _with_zone(hop.timestamp)}) for hop in trace.trace_headers)
+    header = packet.message_header
+    if header.document_id is None:
+        header = header.model_copy(update={"document_id": composed_document_id(header)})
     return DocumentPacket(
-        message_header=packet.message_header,
+        message_header=header,
         trace_header_list=TraceHeaderList(trace_headers=hops, bussiness=trace.bussiness),
     )
 

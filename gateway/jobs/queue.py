@@ -28,11 +28,12 @@ class Jobs:
         payload: Mapping[str, str] | None = None,
         lane: Lane = Lane.NORMAL,
         run_at: datetime | None = None,
+        once_more: bool = True,
     ) -> str:
         """Have a job run once `tx` has committed, at `run_at` (an aware time) or at once; its id.
 
         There is one job for each kind and key. One that waits is left as it is. One that is running is left as it is,
-        and runs once more when it is done, because what was put may have come too late for it. One that is finished is
+        and runs once more when it is done, because what was put may have come too late for it (unless `once_more` is off). One that is finished is
         armed anew. `kind` has at most 64 characters, `key` 200. `payload` stands in every log line of the job, such as
         a correlation id: no secret, no content.
         """
@@ -47,7 +48,7 @@ class Jobs:
         if await repository.insert_unless_there(tx, new):
             return new.id
         job_id, state = await repository.find(tx, kind, key)
-        if state is JobState.RUNNING:
+        if state is JobState.RUNNING and once_more:
             await repository.want_again(tx, kind, key)
         if state in (JobState.DONE, JobState.DEAD):
             await repository.arm(tx, job_id, new)

@@ -1,7 +1,7 @@
 """Feedback out: what the document system reports goes back to the other side as a status packet, by itself."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.axis.port import MessageType
 from gateway.directory import units
@@ -22,6 +22,8 @@ from gateway.store import Transaction, new_id
 from gateway.times import Clock
 
 NOBODY = Staff()
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""A step reported later than this after our present would stand before all that follow."""
 
 
 class Reporter:
@@ -52,6 +54,12 @@ class Reporter:
         status = _sayable(document, code, description)
         now = self._clock()
         at = source_time or now
+        if at - now > _CLOCKS_DIFFER:
+            raise _problem(
+                "status.time_in_future",
+                Text("Thời điểm của trạng thái nằm trong tương lai.", "The status's time lies in the future."),
+                "/source_time",
+            )
         addressees = await _addressees(tx, document, recipient)
         await documents.hold_document(tx, document.id)
         earlier = [one for one in await repository.history(tx, document.id) if one.direction is Direction.OUT]

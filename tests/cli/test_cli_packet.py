@@ -213,6 +213,14 @@ def test_a_document_without_hops_gets_its_senders(gateway: Gateway, tmp_path: Pa
     assert (hop["organ_id"], hop["timestamp"] is not None) == ("H99", True)
 
 
+def test_a_document_without_an_id_gets_the_usual_one(gateway: Gateway, tmp_path: Path) -> None:
+    assert built(gateway, minimal(document_id=None)).exit_code == 0
+    header = read(gateway, tmp_path / "built.edxml")["message_header"]
+    day = header["promulgation_info"]["promulgation_date"].replace("-", "/")
+    code = header["code"]
+    assert header["document_id"] == f"H99,{day},{code['code_number']}/{code['code_notation']}"
+
+
 def test_attachments_come_from_the_command_line_alone(gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "Kế hoạch.xlsx").write_bytes(b"not really a sheet")
     assert built(gateway, minimal(), "--attach", tmp_path / "Kế hoạch.xlsx").exit_code == 0
@@ -221,7 +229,7 @@ def test_attachments_come_from_the_command_line_alone(gateway: Gateway, tmp_path
 
 
 def test_what_the_checks_refuse_is_told_as_json_and_nothing_is_written(gateway: Gateway, tmp_path: Path) -> None:
-    result = built(gateway, minimal(to=[], document_id=None))
+    result = built(gateway, minimal(to=[], document_id=None, code={"code_number": "15"}))
     assert result.exit_code == 3
     codes = {finding["code"] for finding in json.loads(result.stderr)["findings"]}
     assert {"N.MessageHeader.To", "N.MessageHeader.DocumentId"} <= codes
