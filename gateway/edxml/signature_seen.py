@@ -48,9 +48,13 @@ class SignatureRecorder:
             self._tag = tag
         written = dict(attributes)
         self._grow(2 * len(tag) + sum(len(name) + len(value) for name, value in written.items()) + 20)
-        if self._builder is not None:
+        if self._builder is None:
+            return
+        try:
             # the stubs know two arguments; lxml takes the namespaces as a third
             self._builder.start(tag, written, self._prefixes(tag, namespaces))  # type: ignore[call-arg]
+        except ValueError:  # what may be parsed may not be built: a namespace that is no URI
+            self._builder = None
 
     def end(self, tag: str) -> None:
         """An element ends."""

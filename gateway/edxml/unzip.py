@@ -58,7 +58,7 @@ def list_zip(stream: BinaryIO, size: int, limits: Limits) -> ZipListing:
         raise ZipRefused("Z.Entries", "có quá nhiều tệp bên trong", "holds too many entries")
     has_gaps = _has_gaps(entries, start)
     surplus = has_gaps or not _ends_with_directory(stream, size, tail)
-    return ZipListing(files=tuple(entry for entry in entries if not entry.is_dir()), surplus=surplus)
+    return ZipListing(files=tuple(entry for entry in entries if not entry.filename.endswith("/")), surplus=surplus)
 
 
 def unzip_one(stream: BinaryIO, entry: zipfile.ZipInfo, sinks: Sinks, limits: Limits, *, most: int) -> Sink:

@@ -532,6 +532,12 @@ def test_of_two_signatures_the_last_is_told_and_both_are_counted() -> None:
     assert codes(result) == ["M.Signature", "M.Signature"]
 
 
+def test_a_signature_in_a_namespace_that_is_no_uri_is_seen_but_not_kept() -> None:
+    signature = '<Signature xmlns="http://a/[/b"><SignatureValue>AAAA</SignatureValue></Signature>'
+    result = read(document([PDF], signature=signature))
+    assert (result.signature.present, result.signature.xml) == (True, None)
+
+
 def test_a_signature_over_its_cap_is_seen_but_not_kept() -> None:
     result = read(document([PDF], signature=DUMMY), limits=Limits(signature_bytes=50))
     assert result.signature.present

@@ -75,6 +75,15 @@ def test_an_entry_written_to_a_stream_that_cannot_seek_is_opened() -> None:
     assert opened(bytes(pipe.data)) == DATA
 
 
+def test_an_entry_without_a_name_is_opened() -> None:
+    archive = zipped(("a", DATA))
+    central = archive.index(b"PK\x01\x02")
+    nameless = bytearray(archive[: central + 46] + archive[central + 47 :])
+    struct.pack_into("<H", nameless, central + 28, 0)
+    struct.pack_into("<I", nameless, nameless.rindex(b"PK\x05\x06") + 12, 46)
+    assert opened(bytes(nameless)) == DATA
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_methods_are_refused(method: int) -> None:
     assert refused(zipped(("a.txt", DATA), method=method)) == "Z.Method"
