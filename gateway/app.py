@@ -16,7 +16,7 @@ from uuid import uuid4
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.api import ApiParts, create_api
+from gateway.api import ApiParts, create_api, views
 from gateway.api.clients import Clients
 from gateway.api.logging import configure
 from gateway.api.meters import Meters
@@ -33,6 +33,10 @@ from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
+from gateway.handover.webhooks.calling import Caller, CallSettings
+from gateway.handover.webhooks.endpoints import FEED_JOB
+from gateway.handover.webhooks.patience import Breaker, LongSchedule
+from gateway.handover.webhooks.telling import CALL_JOB, Webhooks
 from gateway.health import Health
 from gateway.inspection import Inspector
 from gateway.jobs import Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
@@ -98,6 +102,12 @@ def axis_for(connection: Connection, secret: str, *, on_exchange: Callable[[Exch
     return VxpClient(settings, system_id=connection.system_id, secret=secret, clock=clock, on_exchange=on_exchange)
 
 
+def caller_for(settings: Settings) -> Caller:
+    """What calls webhooks."""
+    wanted = CallSettings(hosts=settings.handover.allowed_hosts, seconds=settings.handover.webhook_seconds)
+    return Caller(wanted, read_secret=read_secret, clock=clock)
+
+
 class Axes:
     """The adapters in use, one for each connection as it is now configured."""
 
@@ -156,6 +166,8 @@ class Gateway:
     worker: Worker
     api: FastAPI
     axes: Axes
+    caller: Caller
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -169,6 +181,7 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
             yield built
         finally:
             await built.axes.close()
+            await built.caller.close()
     finally:
         await store.close()
 
@@ -225,6 +238,23 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     refresher = Refresher(
         store=store, axis_of=axes.of, shrank=_directory_alarm(feed), clock=clock, hours=settings.serve.directory_hours
     )
+    caller = caller_for(settings)
+    webhooks = Webhooks(
+        store=store,
+        jobs=jobs,
+        inbox=inbox,
+        announce=feed.announce,
+        bell=bell,
+        caller=caller,
+        breaker=Breaker(
+            steps=settings.handover.retry_steps, pause_after=timedelta(hours=settings.handover.webhook_pause_hours)
+        ),
+        href=views.href,
+        clock=clock,
+        call_seconds=settings.handover.webhook_seconds,
+        look_seconds=settings.handover.look_seconds,
+        passed=passed,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
@@ -243,6 +273,14 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("directory", refresher.handle),
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
+            JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
+            JobKind(
+                name=CALL_JOB,
+                handler=webhooks.call,
+                policy=LongSchedule(settings.handover.retry_steps),
+                exhausted=webhooks.given_up,
+                concurrency=settings.handover.webhook_calls,
+            ),
         ],
         owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
         clock=clock,
@@ -259,6 +297,8 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             reporter=reporter,
             inbox=inbox,
             feed=feed,
+            jobs=jobs,
+            caller=caller,
             meters=meters,
             checks=health.checks,
             figures=health.figures,
@@ -268,7 +308,17 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             limits=settings.limits.limits,
         )
     )
-    return Gateway(settings=settings, store=store, blobs=blobs, jobs=jobs, worker=worker, api=api, axes=axes)
+    return Gateway(
+        settings=settings,
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        worker=worker,
+        api=api,
+        axes=axes,
+        caller=caller,
+        webhooks=webhooks,
+    )
 
 
 async def serve(
@@ -308,7 +358,12 @@ async def work_until(built: Gateway, stop: asyncio.Event) -> None:
     """Run jobs, the schedule's first of all, until `stop` is set."""
     async with built.store.begin() as tx:
         await built.jobs.put(tx, kind="schedule", key="all")
-    await built.worker.run(stop)
+    watching = asyncio.create_task(built.webhooks.watch())
+    try:
+        await built.worker.run(stop)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def _measured(meters: Meters, handle: Handler) -> Handler:

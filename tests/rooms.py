@@ -9,7 +9,9 @@ REPOSITORIES = (
     "gateway.documents.repository",
     "gateway.statuses.repository",
     "gateway.handover.repository",
+    "gateway.handover.webhooks.repository",
     "gateway.api.repository",
+    "gateway.installation.repository",
 )
 
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.api import agencies, documents, events, inbox, ops, problem, statuses
+from gateway.api import agencies, documents, events, inbox, ops, problem, statuses, webhooks
 from gateway.api.clients import Clients
 from gateway.api.door import Door
 from gateway.api.intake import Busy, Intake
@@ -24,7 +24,9 @@ from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
 from gateway.handover.feed import Feed
 from gateway.handover.inbox import Inbox
+from gateway.handover.webhooks.calling import Caller
 from gateway.inspection import Inspector
+from gateway.jobs import Jobs
 from gateway.problems import Kind, Problem, Text
 from gateway.statuses.reporting import Reporter
 from gateway.store import Blobs, Store
@@ -39,6 +41,7 @@ _TAGS = [
     {"name": "statuses", "description": "Report steps. Báo trạng thái xử lý."},
     {"name": "inbox", "description": "Claim and confirm what came. Nhận và xác nhận văn bản đến."},
     {"name": "events", "description": "What happened. Các sự kiện."},
+    {"name": "webhooks", "description": "The gateway calls you. Cổng gọi sang phần mềm."},
     {"name": "agencies", "description": "Who a code is. Tra cứu mã định danh."},
     {"name": "operations", "description": "Health and metrics. Vận hành."},
 ]
@@ -58,6 +61,8 @@ class ApiParts:
     reporter: Reporter
     inbox: Inbox
     feed: Feed
+    jobs: Jobs
+    caller: Caller
     busy: Busy
     checks: Callable[[], Awaitable[Sequence[Check]]]
     figures: Callable[[], Awaitable[Figures]]
@@ -89,6 +94,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     app.include_router(statuses.router(parts.store, parts.reporter, parts.inbox))
     app.include_router(inbox.router(parts.inbox, most_seconds=parts.settings.wait_seconds))
     app.include_router(events.router(parts.feed, most_seconds=parts.settings.wait_seconds))
+    app.include_router(webhooks.router(parts.store, parts.jobs, parts.caller))
     app.include_router(agencies.router(parts.store, parts.clock))
     app.include_router(
         ops.router(parts.checks, parts.figures, parts.meters, check_seconds=parts.settings.ready_check_seconds)

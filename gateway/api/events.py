@@ -6,12 +6,10 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.api import views
 from gateway.api.door import client_of
-from gateway.api.parameters import Limit
+from gateway.api.parameters import LARGEST_SEQ, Limit
 from gateway.api.responses import problems
 from gateway.api.waiting import unless_gone
 from gateway.handover.feed import Feed
-
-_LARGEST_SEQ = 2**53 - 1
 
 
 def router(feed: Feed, *, most_seconds: int) -> APIRouter:
@@ -27,7 +25,7 @@ def router(feed: Feed, *, most_seconds: int) -> APIRouter:
     )
     async def list_events(
         request: Request,
-        after: Annotated[int, Query(ge=0, le=_LARGEST_SEQ, description="The last seq seen; 0 from the beginning.")] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="The last seq seen; 0 from the beginning.")] = 0,
         wait: Annotated[int, Query(ge=0, le=300, description="Seconds to wait for the first.")] = 0,
         limit: Limit = 100,
     ) -> views.EventList:

@@ -12,6 +12,8 @@ from gateway.problems import Kind, Problem, Text
 from gateway.times import VIETNAM, aware
 
 PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
+LARGEST_SEQ = 2**53 - 1
+"""What every JSON reader can still tell from its neighbour."""
 _LONGEST_CURSOR = 200
 
 DocumentPath = Annotated[str, Path(pattern="^[0-9a-f-]{36}$", description="Our id of the document.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import axis_sim, clients, connections, doctor, migrate, packet, serve, units
+from gateway.cli import axis_sim, clients, connections, doctor, migrate, packet, serve, units, webhooks
 from gateway.cli.console import Commands
 
 app = typer.Typer(
@@ -56,4 +56,5 @@ app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.add_typer(connections.app, name="connections")
 app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(packet.app, name="packet")

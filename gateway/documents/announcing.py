@@ -38,6 +38,10 @@ class Happening(StrEnum):
     ALARM_TWIN = "alarm.same_id_other_content"
     ALARM_CONNECTION = "alarm.connection_stopped"
     ALARM_DIRECTORY = "alarm.directory_shrank"
+    ALARM_BLOB = "alarm.blob_damaged"
+    ALARM_RESTORED = "alarm.restored_from_backup"
+    ALARM_WEBHOOK_PAUSED = "alarm.webhook_paused"
+    ALARM_WEBHOOK_CALL = "alarm.webhook_call_given_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

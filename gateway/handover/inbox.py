@@ -69,7 +69,7 @@ class Inbox:
         async with self._store.begin() as tx:
             delivery = await self._held(tx, delivery_id, lease, unit_codes)
             if delivery.state is not DeliveryState.HANDED_OVER:
-                delivery = await self._hand_over(tx, delivery, correlation_id)
+                delivery = await self.hand_over(tx, delivery, correlation_id)
         self._passed("delivery.handed_over")
         return delivery
 
@@ -102,7 +102,23 @@ class Inbox:
         """A document system that reports a step of a document has it: what was not confirmed counts as handed over."""
         delivery = await repository.delivery_of(tx, document.id)
         if delivery is not None and delivery.state is not DeliveryState.HANDED_OVER:
-            await self._hand_over(tx, delivery, correlation_id)
+            await self.hand_over(tx, delivery, correlation_id)
+
+    async def hand_over(self, tx: Transaction, delivery: Delivery, correlation_id: str | None) -> Delivery:
+        """Handed over and 01, in one transaction: one is never there without the other (rule 9, G-21).
+
+        The one place for it: a confirmation, a reported step and a webhook answered 2xx all come here.
+        """
+        now = self._clock()
+        document = await documents.find_document(tx, delivery.document_id)
+        if document is None:
+            raise LookupError("the document of a delivery is missing")
+        handed = replace(delivery, state=DeliveryState.HANDED_OVER, lease_until=None, handed_over_at=now)
+        await repository.save_delivery(tx, handed)
+        await documents.set_document_state(tx, document.id, DocumentState.HANDED_OVER, now)
+        await self._tell(tx, handed, Happening.HANDED_OVER)
+        await self._reporter.report(tx, document, code=ARRIVED, source_time=now, correlation_id=correlation_id)
+        return handed
 
     async def _claim_now(self, unit_codes: list[str], limit: int) -> list[Claim]:
         now = self._clock()
@@ -135,19 +151,6 @@ class Inbox:
         if delivery.lease is None or not secrets.compare_digest(delivery.lease.encode(), lease.encode()):
             raise _lease_problem()
         return delivery
-
-    async def _hand_over(self, tx: Transaction, delivery: Delivery, correlation_id: str | None) -> Delivery:
-        """Handed over and 01, in one transaction: one is never there without the other (rule 9, G-21)."""
-        now = self._clock()
-        document = await documents.find_document(tx, delivery.document_id)
-        if document is None:
-            raise LookupError("the document of a delivery is missing")
-        handed = replace(delivery, state=DeliveryState.HANDED_OVER, lease_until=None, handed_over_at=now)
-        await repository.save_delivery(tx, handed)
-        await documents.set_document_state(tx, document.id, DocumentState.HANDED_OVER, now)
-        await self._tell(tx, handed, Happening.HANDED_OVER)
-        await self._reporter.report(tx, document, code=ARRIVED, source_time=now, correlation_id=correlation_id)
-        return handed
 
     async def _tell(self, tx: Transaction, delivery: Delivery, kind: Happening) -> None:
         await self._announce(

@@ -87,13 +87,13 @@ async def events_after(tx: Transaction, *, unit_codes: Sequence[str], after: int
         .order_by(column.seq)
         .limit(limit)
     )
-    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+    return [event_of(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def events_of(tx: Transaction, document_id: str) -> list[Event]:
     """All that happened to a document, in order."""
     statement = select(event_table).where(event_table.c.document_id == document_id).order_by(event_table.c.seq)
-    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+    return [event_of(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def add_delivery(tx: Transaction, delivery: Delivery, *, priority: int) -> None:
@@ -180,7 +180,8 @@ async def delivery_counts(tx: Transaction) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in await tx.execute(statement)]
 
 
-def _event(row: RowMapping) -> Event:
+def event_of(row: RowMapping) -> Event:
+    """An event as it is stored."""
     data = row["data"] if isinstance(row["data"], dict) else {}
     return Event(
         seq=row["seq"],

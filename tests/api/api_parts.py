@@ -21,6 +21,7 @@ from gateway.edxml.limits import Limits
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.settings import HandoverSettings
+from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.inspection import InspectionSettings, Inspector
 from gateway.jobs import Jobs
 from gateway.problems import Text
@@ -103,6 +104,8 @@ def assembled(
         reporter=reporter,
         inbox=inbox,
         feed=feed,
+        jobs=jobs,
+        caller=Caller(CallSettings(hosts=frozenset(), seconds=1), read_secret=lambda _: "", clock=clock),
         busy=busy,
         checks=checks,
         figures=figures,
