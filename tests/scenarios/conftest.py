@@ -1,11 +1,13 @@
 """One axis and two agencies, on each database; shared by the tests of a module, which tell their documents apart."""
 
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 from agencies import World, a_world
 from postgres import Postgres
 
@@ -13,6 +15,14 @@ DATABASES = [
     pytest.param("sqlite", id="sqlite"),
     pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgres),
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> Iterator[None]:
+    """Nothing is written to a terminal for the thousands of requests; a test of the logs says otherwise."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module", params=DATABASES)
