@@ -45,6 +45,11 @@ def test_the_names_of_the_cases_differ() -> None:
     assert len({case.name for case in CORPUS}) == len(CORPUS)
 
 
+def test_the_security_guide_lists_every_limit_and_every_case() -> None:
+    done = subprocess.run([TESTS.parent.parent / "tools" / "corpus-table", "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def _environment() -> dict[str, str]:
     """Without coverage, which would be measured with it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
