@@ -7,9 +7,10 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,15 +32,19 @@ from gateway.documents.arriving import Arriver
 from gateway.documents.dispatching import Dispatcher
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
+from gateway.handover.claims import Claims
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
+from gateway.handover.notices.claiming import Notices
 from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.handover.webhooks.endpoints import FEED_JOB
 from gateway.handover.webhooks.patience import Breaker, LongSchedule
 from gateway.handover.webhooks.telling import CALL_JOB, Webhooks
-from gateway.health import Health
+from gateway.health import MB, Health
 from gateway.inspection import Inspector
-from gateway.jobs import Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
+from gateway.installation import BlobCheck, Hold, Nodes, Standing
+from gateway.installation.standing import marry_folder
+from gateway.jobs import Again, Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
@@ -164,6 +169,7 @@ class Gateway:
     blobs: Blobs
     jobs: Jobs
     worker: Worker
+    nodes: Nodes
     api: FastAPI
     axes: Axes
     caller: Caller
@@ -176,6 +182,7 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
     store, blobs = open_store(settings), open_blobs(settings)
     try:
         await migrate.check(store)
+        await marry_folder(store, blobs, clock())
         built = _put_together(settings, store, blobs, passed)
         try:
             yield built
@@ -232,7 +239,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         announce=feed.announce,
         clock=clock,
         settings=settings.documents,
-        limits=settings.limits.limits,
+        limits=settings.limits,
         passed=passed,
     )
     refresher = Refresher(
@@ -255,6 +262,25 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         look_seconds=settings.handover.look_seconds,
         passed=passed,
     )
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    nodes = Nodes(
+        store,
+        clock,
+        owner=owner,
+        host=socket.gethostname(),
+        version=version("lienthong-gateway"),
+        schema=migrate.head() or "",
+        tolerance=timedelta(seconds=settings.serve.clock_skew_seconds),
+    )
+    standing = Standing(store=store, blobs=blobs, nodes=nodes, clock=clock)
+    blob_check = BlobCheck(
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        announce=feed.announce,
+        clock=clock,
+        slice_bytes=settings.serve.blob_check_mb * MB,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
@@ -266,13 +292,16 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     worker = Worker(
         store,
         jobs,
-        [
+        _held_after_restore(
+            Hold(store, clock),
+            settings.documents.held_seconds,
             measured("dispatch", dispatcher.handle, dispatcher.exhausted),
             measured("arrival", arriver.handle, arriver.exhausted),
             measured("poll", poller.handle),
             measured("directory", refresher.handle),
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
+            measured("blob_check", blob_check.handle),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
@@ -281,12 +310,15 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
                 exhausted=webhooks.given_up,
                 concurrency=settings.handover.webhook_calls,
             ),
-        ],
-        owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        ),
+        owner=owner,
         clock=clock,
         settings=settings.jobs,
+        standing_still=standing.still,
     )
-    health = Health(store=store, blobs=blobs, jobs=jobs, clock=clock, settings=settings.serve)
+    health = Health(
+        store=store, blobs=blobs, jobs=jobs, nodes=nodes, standing=standing, clock=clock, settings=settings.serve
+    )
     api = create_api(
         ApiParts(
             store=store,
@@ -296,6 +328,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             inspector=inspector,
             reporter=reporter,
             inbox=inbox,
+            claims=Claims(inbox, Notices(store=store, clock=clock, settings=settings.handover)),
             feed=feed,
             jobs=jobs,
             caller=caller,
@@ -305,7 +338,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             busy=health.busy,
             clock=clock,
             settings=settings.api,
-            limits=settings.limits.limits,
+            limits=settings.limits,
         )
     )
     return Gateway(
@@ -314,6 +347,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         blobs=blobs,
         jobs=jobs,
         worker=worker,
+        nodes=nodes,
         api=api,
         axes=axes,
         caller=caller,
@@ -360,10 +394,26 @@ async def work_until(built: Gateway, stop: asyncio.Event) -> None:
         await built.jobs.put(tx, kind="schedule", key="all")
     watching = asyncio.create_task(built.webhooks.watch())
     try:
-        await built.worker.run(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(built.nodes.run(stop))
+            await built.worker.run(stop)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+def _held_after_restore(hold: Hold, seconds: int, *kinds: JobKind) -> list[JobKind]:
+    """The kinds, each waiting as long as a restore holds it back."""
+
+    def waiting(handle: Handler) -> Handler:
+        async def run(job: Claimed) -> Outcome:
+            if await hold.holds(job.kind, job.key):
+                return Again(clock() + timedelta(seconds=seconds))
+            return await handle(job)
+
+        return run
+
+    return [replace(kind, handler=waiting(kind.handler)) for kind in kinds]
 
 
 def _measured(meters: Meters, handle: Handler) -> Handler:

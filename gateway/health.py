@@ -11,10 +11,12 @@ from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository as documents
 from gateway.handover import repository as handover
+from gateway.installation import Nodes, Standing
+from gateway.installation import repository as installation
 from gateway.jobs import Jobs, JobState
-from gateway.problems import Text
+from gateway.problems import Problem, Text
 from gateway.settings import ServeSettings
-from gateway.store import Blobs, Store, migrate
+from gateway.store import Blobs, DatabaseUnavailable, Store
 from gateway.times import Clock, shown
 
 MB = 1024 * 1024
@@ -24,21 +26,37 @@ _LOOK_EVERY = timedelta(seconds=2)
 class Health:
     """The checks of this node and the figures of the whole gateway."""
 
-    def __init__(self, *, store: Store, blobs: Blobs, jobs: Jobs, clock: Clock, settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: Blobs,
+        jobs: Jobs,
+        nodes: Nodes,
+        standing: Standing,
+        clock: Clock,
+        settings: ServeSettings,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._jobs = jobs
+        self._nodes = nodes
+        self._standing = standing
         self._clock = clock
         self._settings = settings
         self._looked_at: datetime | None = None
         self._busy: int | None = None
 
     async def checks(self) -> Sequence[Check]:
-        """Database, blob folder, disk, and for each connection its last good poll and its clock."""
+        """Database, disk, files, clock, nodes, a restore, and for each connection its last good poll and its clock."""
         fixed = [
             Check("database", self._database),
             Check("blobs", self._blob_folder),
             Check("disk", self._disk),
+            Check("files", self._files),
+            Check("clock", self._clock_goes_on),
+            Check("nodes", self._other_nodes),
+            Check("restored", self._restored),
         ]
         async with self._store.read() as tx:
             known = await connections.every(tx)
@@ -79,6 +97,12 @@ class Health:
     async def _look_for_room(self) -> int | None:
         if await asyncio.to_thread(self._blobs.free_bytes) < self._settings.disk_free_mb * MB:
             return 300
+        try:
+            await self._standing.folder()
+        except DatabaseUnavailable:
+            raise
+        except Problem as problem:
+            return problem.retry_after or 60
         async with self._store.read() as tx:
             waiting = sum(
                 one.count
@@ -88,10 +112,12 @@ class Health:
         return 60 if waiting >= self._settings.queue_mark else None
 
     async def _database(self) -> Reading:
-        await migrate.check(self._store)
+        await self._standing.program()
+        await self._nodes.probe()
         return Reading(ok=True, reason=Text("Cơ sở dữ liệu trả lời, đúng phiên bản.", "It answers, at our version."))
 
     async def _blob_folder(self) -> Reading:
+        await self._standing.folder()
         await asyncio.to_thread(self._blobs.probe)
         return Reading(ok=True, reason=Text("Kho tệp ghi được.", "The blob folder can be written."))
 
@@ -106,6 +132,59 @@ class Health:
             action=Text("Giải phóng hoặc mở rộng ổ đĩa.", "Free disk space, or add some.")
             if free < mark
             else Text("Không cần làm gì.", "Nothing to do."),
+        )
+
+    async def _files(self) -> Reading:
+        async with self._store.read() as tx:
+            damaged = await installation.damaged_count(tx)
+        if not damaged:
+            return Reading(
+                ok=True, reason=Text("Chưa phát hiện tệp hỏng hoặc mất.", "No lost or damaged file has been found.")
+            )
+        return Reading(
+            ok=False,
+            reason=Text(f"{damaged} tệp trong kho bị mất hoặc hỏng.", f"{damaged} stored files are lost or damaged."),
+            action=Text(
+                "Kiểm tra đĩa; chép lại các tệp này từ bản sao lưu (dòng nhật ký blob.damage_found nêu tên tệp).",
+                "Check the disk; copy these files back from a backup (the log's blob.damage_found names them).",
+            ),
+        )
+
+    async def _clock_goes_on(self) -> Reading:
+        await self._standing.time()
+        return Reading(ok=True, reason=Text("Đồng hồ không bị lùi.", "Our clock has not been set back."))
+
+    async def _other_nodes(self) -> Reading:
+        async with self._store.read() as tx:
+            found = await self._nodes.alive(tx)
+        versions = {(one.version, one.schema) for one in found}
+        if len(versions) <= 1:
+            return Reading(
+                ok=True,
+                reason=Text(f"{len(found)} tiến trình, cùng phiên bản.", f"{len(found)} nodes, of one version."),
+            )
+        listed = ", ".join(f"{one.host}: {one.version} ({one.schema})" for one in found)
+        return Reading(
+            ok=True,
+            reason=Text(f"Các tiến trình khác phiên bản: {listed}.", f"Nodes of different versions: {listed}."),
+            action=Text("Nâng cấp nốt các máy còn lại.", "Finish the upgrade on the others."),
+        )
+
+    async def _restored(self) -> Reading:
+        async with self._store.read() as tx:
+            found = await installation.unreleased(tx)
+        if found is None:
+            return Reading(ok=True, reason=Text("Không có gì bị giữ sau phục hồi.", "No restore holds anything back."))
+        return Reading(
+            ok=False,
+            reason=Text(
+                f"Đã phục hồi từ bản sao lưu lúc {shown(found.taken_at)}; đang giữ, chưa gửi và chưa xác nhận gì.",
+                f"Restored from the backup of {shown(found.taken_at)}; held: nothing is sent or acknowledged.",
+            ),
+            action=Text(
+                "Xem 'gateway restore differences', rồi chạy 'gateway restore release'.",
+                "See 'gateway restore differences', then run 'gateway restore release'.",
+            ),
         )
 
     async def _poll(self, connection: Connection) -> Reading:

@@ -29,9 +29,10 @@ class Schedule:
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             await self._jobs.put(tx, kind="upkeep", key="all", lane=Lane.BACKGROUND)
+            await self._jobs.put(tx, kind="blob_check", key="all", lane=Lane.BACKGROUND)
             for connection in await connections.every(tx):
-                await self._jobs.put(tx, kind="poll", key=connection.id, lane=Lane.SECOND)
-                await self._jobs.put(tx, kind="directory", key=connection.id, lane=Lane.BACKGROUND)
+                await self._jobs.put(tx, kind="poll", key=connection.id, lane=Lane.SECOND, once_more=False)
+                await self._jobs.put(tx, kind="directory", key=connection.id, lane=Lane.BACKGROUND, once_more=False)
         return Again(self._clock() + _EVERY)
 
 

@@ -7,14 +7,14 @@ night the codes change nobody should wonder why a setting does nothing.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from gateway.api.settings import ApiSettings
 from gateway.documents.settings import DocumentsSettings
@@ -53,23 +53,21 @@ class ServeSettings(BaseModel):
     clock_skew_seconds: int = Field(
         60, ge=1, description="Seconds our clock may differ from the axis's before readiness warns (QĐ 28/2018 Đ14.4)."
     )
+    blob_check_mb: int = Field(
+        1024, ge=0, description="MB of stored files read again each hour to find damage; 0 reads none."
+    )
     directory_hours: int = Field(24, ge=1, description="Hours between fetches of the axis's list of agencies.")
 
 
-class LimitsSettings(BaseModel):
-    """The reader's caps as settings; names, units and reasons are those of gateway.edxml.limits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    packet_bytes: int = Field(Limits().packet_bytes, ge=1)
-    attachments: int = Field(Limits().attachments, ge=1)
-    unzipped_bytes: int = Field(Limits().unzipped_bytes, ge=1)
-    unzipped_total_bytes: int = Field(Limits().unzipped_total_bytes, ge=1)
-
-    @property
-    def limits(self) -> Limits:
-        """As the reader takes them."""
-        return Limits(**self.model_dump())
+_CAPS: dict[str, tuple[type, object]] = {
+    one.name: (type(one.default), Field(one.default, gt=0)) for one in fields(Limits)
+}
+LimitsSettings: type[BaseModel] = create_model(  # type: ignore[call-overload]  # its stubs know no made-up fields
+    "LimitsSettings",
+    __doc__="Every cap of the reader as a setting; names, units and reasons are those of gateway.edxml.limits.",
+    __config__=ConfigDict(frozen=True, extra="forbid"),
+    **_CAPS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +81,10 @@ class Settings:
     handover: HandoverSettings
     api: ApiSettings
     inspection: InspectionSettings
-    limits: LimitsSettings
+    limits: Limits
 
 
-_ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
+ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "store": StoreSettings,
         "serve": ServeSettings,
@@ -98,13 +96,15 @@ _ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "limits": LimitsSettings,
     }
 )
+"""Each room's model; `LimitsSettings` becomes the reader's own Limits."""
+
 _BARE = frozenset({"store", "serve"})
 
 
 def variables() -> dict[str, tuple[str, str]]:
     """Every variable's name with (room, field)."""
     names = {}
-    for room, model in _ROOMS.items():
+    for room, model in ROOMS.items():
         for field in model.model_fields:
             stem = field if room in _BARE else f"{room}_{field}"
             names[PREFIX + stem.upper()] = (room, field)
@@ -122,13 +122,13 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
     merged.pop(FILE_NAME, None)
     known = variables()
     problems = [_unknown(name, known) for name in sorted(merged) if name not in known]
-    rooms: dict[str, dict[str, str]] = {room: {} for room in _ROOMS}
+    rooms: dict[str, dict[str, str]] = {room: {} for room in ROOMS}
     for name, value in merged.items():
         if name in known:
             room, field = known[name]
             rooms[room][field] = value
     built: dict[str, BaseModel] = {}
-    for room, model in _ROOMS.items():
+    for room, model in ROOMS.items():
         try:
             built[room] = model.model_validate(rooms[room])
         except ValidationError as error:
@@ -143,7 +143,7 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         handover=_as(HandoverSettings, built["handover"]),
         api=_as(ApiSettings, built["api"]),
         inspection=_as(InspectionSettings, built["inspection"]),
-        limits=_as(LimitsSettings, built["limits"]),
+        limits=Limits(**built["limits"].model_dump()),
     )
 
 

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import axis_sim, clients, connections, doctor, migrate, packet, serve, units, webhooks
+from gateway.cli import (
+    axis_sim,
+    backup,
+    clients,
+    connections,
+    doctor,
+    migrate,
+    nodes,
+    packet,
+    restore,
+    serve,
+    units,
+    webhooks,
+)
 from gateway.cli.console import Commands
 
 app = typer.Typer(
@@ -58,3 +71,6 @@ app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(packet.app, name="packet")
+app.add_typer(nodes.app, name="nodes")
+app.add_typer(backup.app, name="backup")
+app.add_typer(restore.app, name="restore")

@@ -35,7 +35,7 @@ from gateway.edxml.sinks import Sink
 from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
 from gateway.jobs import Claimed, Dead, Done, Jobs, Outcome, Retry
 from gateway.problems import Text
-from gateway.store import Blob, Blobs, BlobWriter, Store, Transaction, new_id
+from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
 
 
@@ -106,6 +106,9 @@ class Arriver:
             await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
             return Retry(reason_of(error))
+        except (BlobMissing, BlobDamaged) as trouble:
+            await self._fetch_again(job, arrival, trouble.code)
+            return Retry(trouble.code)
         return Done()
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
@@ -144,6 +147,12 @@ class Arriver:
             await repository.save_arrival(tx, fetched)
         return fetched
 
+    async def _fetch_again(self, job: Claimed, arrival: Arrival, reason: str) -> None:
+        """Our copy of the packet is gone or damaged; the axis still has its own, for it was told nothing."""
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, job.lease)
+            await self._save(tx, arrival, ArrivalState.BOOKED, reason=reason)
+
     async def _take_in(self, job: Claimed, arrival: Arrival, connection: Connection) -> Arrival:
         async with self._store.read() as tx:
             packet = await repository.find_packet(tx, arrival.packet_id or "")
@@ -167,7 +176,7 @@ class Arriver:
 
     def _read(self, blob: Blob) -> tuple[ReadPacket, tuple[Blob, ...]]:
         """Read the packet; its real files are made durable before any row speaks of them."""
-        with self._blobs.open(blob.key) as stream:
+        with self._blobs.open_checked(blob) as stream:
             read = read_packet(stream, self._blobs, self._limits, today=self._clock().astimezone(VIETNAM).date())
         if not read.readable:
             read.discard()
@@ -400,8 +409,9 @@ class Arriver:
 
 
 def _may_be_taken_in_now(arrival: Arrival, connection: Connection) -> bool:
-    """Whether it was only looked at so far, and its connection has become active since (rule 10)."""
-    return arrival.state is ArrivalState.OBSERVED and connection.mode is Mode.ACTIVE
+    """Whether it was only looked at so far, or was nobody's, and that may have changed since (rules 6 and 10)."""
+    waiting = (ArrivalState.OBSERVED, ArrivalState.STRANGER)
+    return arrival.state in waiting and connection.mode is Mode.ACTIVE
 
 
 async def _twin(tx: Transaction, unit: Unit, sender: str, packet: DocumentPacket) -> Document | None:

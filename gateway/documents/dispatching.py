@@ -31,7 +31,7 @@ from gateway.edxml.model import StatusPacket
 from gateway.edxml.packing import extension_of
 from gateway.edxml.writer import FileToSend, write_document, write_status
 from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
-from gateway.store import Blob, Blobs, BlobWriter, Store, Transaction, new_id
+from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
 
 _LET_PASS = timedelta(seconds=0.2)
@@ -85,12 +85,17 @@ class Dispatcher:
             return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
         if await self._behind_another(dispatch):
             return Again(self._clock() + _LET_PASS)
-        if dispatch.state is DispatchState.QUEUED:
-            built = await self._build(job, dispatch)
-            if built is None:
-                return Done()
-            dispatch = built
-            self._passed("dispatch.built")
+        try:
+            if dispatch.state is DispatchState.QUEUED:
+                built = await self._build(job, dispatch)
+                if built is None:
+                    return Done()
+                dispatch = built
+                self._passed("dispatch.built")
+            else:
+                await self._look_at_packet(dispatch)
+        except (BlobMissing, BlobDamaged) as trouble:
+            return await self._lost(job, dispatch, trouble.code)
         return await self._send(job, dispatch, connection)
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
@@ -159,6 +164,32 @@ class Dispatcher:
             content_id=one.content_id,
             entry_name=f"{one.content_id}.{extension_of(one.attachment_name) or 'bin'}",
         )
+
+    async def _look_at_packet(self, dispatch: Dispatch) -> None:
+        """Whether the packet that was built earlier is still whole, before a word of it leaves."""
+        async with self._store.read() as tx:
+            packet = await repository.find_packet(tx, dispatch.packet_id or "")
+        if packet is not None:
+            await asyncio.to_thread(self._blobs.verify, packet.blob)
+
+    async def _lost(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
+        """A file or the packet is gone or damaged, so it can never leave: it ends, and people are told why."""
+        now = self._clock()
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, job.lease)
+            if not await _is_still(tx, dispatch):
+                return Done()
+            await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason, changed_at=now))
+            data = {"dispatch": dispatch.id, "reason": reason}
+            alarm = Announcement(
+                kind=Happening.ALARM_BLOB,
+                at=now,
+                unit_code=dispatch.unit_code,
+                document=dispatch.document_id,
+                data=data,
+            )
+            await self._announce(tx, alarm)
+        return Done()
 
     async def _send(self, job: Claimed, dispatch: Dispatch, connection: Connection) -> Outcome:
         axis = await self._axis_of(connection)
@@ -289,4 +320,5 @@ async def _is_still(tx: Transaction, dispatch: Dispatch) -> bool:
 async def _move_document(tx: Transaction, dispatch: Dispatch, state: DocumentState) -> None:
     """A document follows its dispatch; a status moves no document."""
     if dispatch.message_type is MessageType.EDOC:
-        await repository.set_document_state(tx, dispatch.document_id, state, dispatch.changed_at)
+        refused = state is DocumentState.REFUSED
+        await repository.set_document_state(tx, dispatch.document_id, state, dispatch.changed_at, free_key=refused)

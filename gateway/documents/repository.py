@@ -259,7 +259,7 @@ async def known_documents(
 async def set_document_state(
     tx: Transaction, id: str, state: DocumentState, now: datetime, *, free_key: bool = False
 ) -> None:
-    """Move a document; `free_key` lets its DocumentId be used again (a document cancelled before it left)."""
+    """Move a document; `free_key` lets its DocumentId be used again (a document that was cancelled, or refused by the axis)."""
     values: dict[str, object] = {"state": state, "changed_at": now}
     if free_key:
         values["live_key"] = None
@@ -486,6 +486,29 @@ async def save_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
     """Write back a dispatch that was changed under its job's lease."""
     values = _columns(dispatch, dispatch_table)
     await tx.execute(update(dispatch_table).where(dispatch_table.c.id == dispatch.id).values(values))
+
+
+async def unfinished_dispatches(tx: Transaction) -> list[Dispatch]:
+    """Dispatches that have not come to an end, oldest first."""
+    waiting = (DispatchState.QUEUED, DispatchState.BUILT, DispatchState.SENDING)
+    statement = (
+        select(dispatch_table)
+        .where(dispatch_table.c.state.in_(waiting))
+        .order_by(dispatch_table.c.created_at, dispatch_table.c.id)
+    )
+    return [_dispatch(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def axis_ids_known(tx: Transaction, connection_id: str, axis_doc_ids: Sequence[str]) -> set[str]:
+    """Those of the axis's ids under which one of our dispatches is known. Asks in portions that both databases take."""
+    found: set[str] = set()
+    for start in range(0, len(axis_doc_ids), 500):
+        statement = select(dispatch_table.c.axis_doc_id).where(
+            dispatch_table.c.connection_id == connection_id,
+            dispatch_table.c.axis_doc_id.in_(axis_doc_ids[start : start + 500]),
+        )
+        found.update(row[0] for row in await tx.execute(statement))
+    return found
 
 
 async def oldest_unsent(tx: Transaction) -> datetime | None:

@@ -22,11 +22,19 @@ class Worker:
     """One worker of one node. `owner` names it in the leases; starting or stopping it touches no other node's work.
 
     Leases are kept by each node's own clock: nodes whose clocks differ by more than a lease take each other's jobs
-    over too early, which the fencing token makes harmless and slow.
+    over too early, which the fencing token makes harmless and slow. While `standing_still` says so it claims nothing.
     """
 
     def __init__(
-        self, store: Store, jobs: Jobs, kinds: Iterable[JobKind], *, owner: str, clock: Clock, settings: JobsSettings
+        self,
+        store: Store,
+        jobs: Jobs,
+        kinds: Iterable[JobKind],
+        *,
+        owner: str,
+        clock: Clock,
+        settings: JobsSettings,
+        standing_still: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -34,6 +42,7 @@ class Worker:
         self._owner = owner
         self._clock = clock
         self._settings = settings
+        self._standing_still = standing_still
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._nudge = asyncio.Event()
 
@@ -86,7 +95,7 @@ class Worker:
 
     async def _claim(self) -> int:
         free = self._settings.slots - len(self._running)
-        if free <= 0:
+        if free <= 0 or (self._standing_still is not None and await self._standing_still()):
             return 0
         async with self._store.begin() as tx:
             claimed = await self._jobs.claim(

@@ -26,6 +26,7 @@ _PIECE = 64 * 1024
 
 _VERIFIED_PIECE = 1024 * 1024
 _FOLDER_ID, _LONGEST_ID = "folder-id", 100
+_FIRST_FOLDER = re.compile(r"[0-9a-f]{2}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 
@@ -121,6 +122,9 @@ class Blobs(Protocol):
     def name_folder(self, folder_id: str) -> None:
         """Give this store of blobs a name (32 hex digits) that stays with it. Raises Problem."""
 
+    def is_empty(self) -> bool:
+        """Whether no blob has ever been kept here."""
+
     def free_bytes(self) -> int:
         """What is left on the disk for us, in bytes. Raises Problem when the folder cannot be read."""
 
@@ -199,6 +203,11 @@ class FolderBlobs:
                 os.fsync(file.fileno())
             os.replace(unfinished, self.root / _FOLDER_ID)
             _sync_folder(self.root)
+
+    def is_empty(self) -> bool:
+        """Whether no blob has ever been kept here."""
+        with disk_faults(), os.scandir(self.root) as entries:
+            return not any(_FIRST_FOLDER.fullmatch(entry.name) for entry in entries)
 
     def free_bytes(self) -> int:
         """What is left on the disk for us, in bytes."""

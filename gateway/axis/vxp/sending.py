@@ -8,6 +8,7 @@ from contextlib import aclosing
 from gateway.axis.port import Accepted, NotSent, PacketSource, Rejected, SendResult, Unknown
 from gateway.axis.vxp import errors, wire
 from gateway.axis.vxp.reading import Envelope
+from gateway.problems import Problem
 
 PIECE_BYTES = 256 * 1024
 
@@ -40,7 +41,7 @@ class SendBody:
             async with aclosing(self._read()) as pieces:
                 async for piece in pieces:
                     yield piece
-        except OSError:
+        except (OSError, Problem):
             raise PacketChanged("unreadable") from None
 
     async def _read(self) -> AsyncGenerator[bytes]:
