@@ -139,7 +139,7 @@ class _System:
         items: list[dict[str, dict[str, str]]] = []
 
         def claimed() -> bool:
-            answer = self._http.post("/v1/inbox:claim", json={"limit": 1, "wait": 5})
+            answer = self._http.post("/v1/inbox:claim", json={"limit": 1, "wait": 5, "kinds": ["document"]})
             answer.raise_for_status()
             items.extend(answer.json()["items"])
             return bool(items)

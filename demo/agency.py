@@ -100,7 +100,9 @@ class Agency:
         claims: list[dict[str, object]] = []
 
         def enough() -> bool:
-            answer = self._http.post(f"{self.address}/v1/inbox:claim", json={"limit": 10, "wait": 1})
+            answer = self._http.post(
+                f"{self.address}/v1/inbox:claim", json={"limit": 10, "wait": 1, "kinds": ["document"]}
+            )
             answer.raise_for_status()
             claims.extend(answer.json()["items"])
             return len(claims) >= count

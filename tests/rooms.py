@@ -10,6 +10,7 @@ REPOSITORIES = (
     "gateway.statuses.repository",
     "gateway.handover.repository",
     "gateway.handover.webhooks.repository",
+    "gateway.handover.notices.repository",
     "gateway.api.repository",
     "gateway.installation.repository",
 )

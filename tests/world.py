@@ -200,7 +200,7 @@ class Node:
         found: list[Json] = []
 
         async def enough() -> bool:
-            answer = await self.post("/v1/inbox:claim", {"limit": 50, "wait": 0})
+            answer = await self.post("/v1/inbox:claim", {"limit": 50, "wait": 0, "kinds": ["document"]})
             assert answer.status_code == 200, answer.text
             found.extend(one for one in answer.json()["items"] if of in (None, one["document"]["document_id"]))
             return len(found) >= count

@@ -22,6 +22,7 @@ from gateway.api.settings import ApiSettings
 from gateway.api.submission import Submission
 from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
+from gateway.handover.claims import Claims
 from gateway.handover.feed import Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.webhooks.calling import Caller
@@ -60,6 +61,7 @@ class ApiParts:
     inspector: Inspector
     reporter: Reporter
     inbox: Inbox
+    claims: Claims
     feed: Feed
     jobs: Jobs
     caller: Caller
@@ -92,7 +94,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     submission = Submission(parts.store, parts.outgoing, parts.inspector, parts.clock)
     app.include_router(documents.router(parts.store, parts.blobs, intake, submission, parts.outgoing))
     app.include_router(statuses.router(parts.store, parts.reporter, parts.inbox))
-    app.include_router(inbox.router(parts.inbox, most_seconds=parts.settings.wait_seconds))
+    app.include_router(inbox.router(parts.claims, most_seconds=parts.settings.wait_seconds))
     app.include_router(events.router(parts.feed, most_seconds=parts.settings.wait_seconds))
     app.include_router(webhooks.router(parts.store, parts.jobs, parts.caller))
     app.include_router(agencies.router(parts.store, parts.clock))

@@ -28,6 +28,7 @@ class Client:
     id: str
     name: str
     units: frozenset[str]
+    created_at: datetime
 
 
 class Clients:
@@ -53,7 +54,7 @@ class Clients:
         if row is None or not same or row.revoked_at is not None:
             raise unknown_key()
         await self._note_use(row)
-        return Client(id=row.id, name=row.name, units=row.units)
+        return Client(id=row.id, name=row.name, units=row.units, created_at=row.created_at)
 
     async def _row(self, key_prefix: str) -> ClientRow | None:
         now = self._elapsed()

@@ -7,12 +7,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from gateway.directory.catalogue import Standing
+from gateway.documents.announcing import Happening
 from gateway.documents.findings import StoredFinding, findings_json, stored_findings
 from gateway.documents.model import Attachment, Dispatch, Document, Recipient
 from gateway.documents.outgoing import Checked
 from gateway.edxml.model import DocumentPacket
 from gateway.handover.inbox import Claim
 from gateway.handover.model import Delivery, Event
+from gateway.handover.notices.claiming import NoticeClaim
+from gateway.handover.notices.model import Notice
 from gateway.statuses.codes import name_of
 from gateway.statuses.model import StatusEvent
 from gateway.times import shown
@@ -177,13 +180,21 @@ class EventList(View):
 
 
 class ClaimView(View):
-    """A document that waits for its document system, held for it until `lease_until`."""
+    """Something that waits for its document system, held for it until `lease_until`."""
 
-    id: str = Field(description="Of the delivery; confirm or reject it by this.")
+    id: str = Field(description="Confirm or reject it by this.")
     lease: str
     lease_until: Shown | None
     rejects: int
-    document: DocumentLine
+    kind: str = Field(
+        description="document.arrived for a document that came in; else the kind of an event.",
+        examples=["document.arrived", "status.received", "alarm.packet_unreadable"],
+    )
+    at: Shown
+    seq: int | None = Field(description="The event's number in the feed; null for a document that came in.")
+    unit_code: str | None = Field(description="Null for what concerns every unit.")
+    document: DocumentLine | None = Field(description="What came in, or what the event speaks of.")
+    data: dict[str, str] = Field(description="As in the feed.")
 
 
 class ClaimList(View):
@@ -193,10 +204,10 @@ class ClaimList(View):
 
 
 class DeliveryView(View):
-    """How a delivery stands after confirm or reject."""
+    """How what was claimed stands after confirm or reject. Documents are `handed_over`, all else is `confirmed`."""
 
     id: str
-    document: str
+    document: str | None
     state: str
     rejects: int
     available_at: Shown
@@ -316,19 +327,46 @@ def event(one: Event) -> EventView:
     )
 
 
-def claim(one: Claim) -> ClaimView:
-    """A claimed delivery."""
+def claim(one: Claim | NoticeClaim) -> ClaimView:
+    """A claimed delivery or notice."""
+    if isinstance(one, NoticeClaim):
+        return ClaimView(
+            id=one.notice.id,
+            lease=one.notice.lease or "",
+            lease_until=one.notice.lease_until,
+            rejects=one.notice.rejects,
+            kind=one.event.kind,
+            at=one.event.at,
+            seq=one.event.seq,
+            unit_code=one.event.unit_code,
+            document=line(one.document) if one.document else None,
+            data=dict(one.event.data),
+        )
     return ClaimView(
         id=one.delivery.id,
         lease=one.delivery.lease or "",
         lease_until=one.delivery.lease_until,
         rejects=one.delivery.rejects,
+        kind=Happening.ARRIVED,
+        at=one.delivery.created_at,
+        seq=None,
+        unit_code=one.delivery.unit_code,
         document=line(one.document),
+        data={},
     )
 
 
-def delivery(one: Delivery) -> DeliveryView:
-    """How a delivery stands."""
+def delivery(one: Delivery | Notice) -> DeliveryView:
+    """How a delivery or notice stands."""
+    if isinstance(one, Notice):
+        return DeliveryView(
+            id=one.id,
+            document=None,
+            state=one.state,
+            rejects=one.rejects,
+            available_at=one.available_at,
+            handed_over_at=None,
+        )
     return DeliveryView(
         id=one.id,
         document=one.document_id,

@@ -1,9 +1,10 @@
 """The inbox: a document system claims what waits for it, stores it, and confirms. Then 01 goes out by itself."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
@@ -18,6 +19,8 @@ from gateway.store import Store, Transaction
 from gateway.times import Clock
 
 ARRIVED = "01"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +55,13 @@ class Inbox:
 
     async def claim(self, unit_codes: Collection[str], *, limit: int, wait: float = 0) -> list[Claim]:
         """Up to `limit` deliveries, leased to the caller; waits so many seconds for the first when there is none."""
-        bounded = min(wait, self._settings.max_wait_seconds)
+        return await self.until(lambda: self.claim_now(unit_codes, limit=limit), wait)
 
-        async def look() -> list[Claim]:
-            return await self._claim_now(sorted(unit_codes), limit)
-
-        return await look_until(look, self._bell, bounded, self._settings.look_seconds)
+    async def until(self, look: Callable[[], Awaitable[list[T]]], wait: float) -> list[T]:
+        """What `look` finds, for the first of it waiting so many seconds, at the most as long as the settings say."""
+        return await look_until(
+            look, self._bell, min(wait, self._settings.max_wait_seconds), self._settings.look_seconds
+        )
 
     async def confirm(
         self, delivery_id: str, lease: str, unit_codes: Collection[str], *, correlation_id: str | None = None
@@ -79,7 +83,7 @@ class Inbox:
         async with self._store.begin() as tx:
             delivery = await self._held(tx, delivery_id, lease, unit_codes)
             if delivery.state is not DeliveryState.CLAIMED:
-                raise _lease_problem()
+                raise lease_problem()
             rejects = delivery.rejects + 1
             apart = rejects >= self._settings.rejects_before_set_apart
             pause = timedelta(seconds=self._settings.reject_pause_seconds * 2 ** (rejects - 1))
@@ -120,7 +124,9 @@ class Inbox:
         await self._reporter.report(tx, document, code=ARRIVED, source_time=now, correlation_id=correlation_id)
         return handed
 
-    async def _claim_now(self, unit_codes: list[str], limit: int) -> list[Claim]:
+    async def claim_now(self, codes: Collection[str], *, limit: int) -> list[Claim]:
+        """As `claim`, without waiting."""
+        unit_codes = sorted(codes)
         now = self._clock()
         until = now + timedelta(seconds=self._settings.claim_seconds)
         claims = []
@@ -149,7 +155,7 @@ class Inbox:
                 Text("Nhận lại bằng POST /v1/inbox:claim.", "Claim again with POST /v1/inbox:claim."),
             )
         if delivery.lease is None or not secrets.compare_digest(delivery.lease.encode(), lease.encode()):
-            raise _lease_problem()
+            raise lease_problem()
         return delivery
 
     async def _tell(self, tx: Transaction, delivery: Delivery, kind: Happening) -> None:
@@ -165,7 +171,8 @@ class Inbox:
         )
 
 
-def _lease_problem() -> Problem:
+def lease_problem() -> Problem:
+    """Another claim holds what is to be confirmed or rejected, or it has ended."""
     return Problem(
         "delivery.lease",
         Kind.CONFLICT,

@@ -96,6 +96,17 @@ async def events_of(tx: Transaction, document_id: str) -> list[Event]:
     return [event_of(row) for row in (await tx.execute(statement)).mappings()]
 
 
+async def last_event(tx: Transaction) -> int:
+    """The number of the newest event; 0 when there is none."""
+    return int((await tx.execute(select(func.coalesce(func.max(event_table.c.seq), 0)))).scalar_one())
+
+
+async def last_event_before(tx: Transaction, moment: datetime) -> int:
+    """The number of the newest event older than a time; 0 when there is none."""
+    statement = select(func.coalesce(func.max(event_table.c.seq), 0)).where(event_table.c.at < moment)
+    return int((await tx.execute(statement)).scalar_one())
+
+
 async def add_delivery(tx: Transaction, delivery: Delivery, *, priority: int) -> None:
     """Store a delivery that waits."""
     await tx.execute(

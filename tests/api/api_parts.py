@@ -18,8 +18,10 @@ from gateway.directory.records import NewConnection, NewUnit
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.limits import Limits
+from gateway.handover.claims import Claims
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
+from gateway.handover.notices.claiming import Notices
 from gateway.handover.settings import HandoverSettings
 from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.inspection import InspectionSettings, Inspector
@@ -103,6 +105,7 @@ def assembled(
         inspector=Inspector(InspectionSettings()),
         reporter=reporter,
         inbox=inbox,
+        claims=Claims(inbox, Notices(store=store, clock=clock, settings=handover)),
         feed=feed,
         jobs=jobs,
         caller=Caller(CallSettings(hosts=frozenset(), seconds=1), read_secret=lambda _: "", clock=clock),

@@ -22,6 +22,7 @@ COMMANDS = [
     *(("connections", name) for name in ("add", "list", "observe", "activate", "stop", "resume")),
     *(("units", name) for name in ("add", "list")),
     *(("clients", name) for name in ("add", "list", "revoke")),
+    *(("webhooks", name) for name in ("add", "list", "rotate", "pause", "resume", "test", "replay", "remove")),
     *(("packet", name) for name in ("read", "build")),
 ]
 HEAVY = ("sqlalchemy", "fastapi", "uvicorn", "lxml", "httpx2", "pydantic", "alembic", "rich.console", "asyncio")

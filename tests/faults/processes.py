@@ -68,7 +68,7 @@ class Process:
         found: list[Json] = []
 
         async def there() -> bool:
-            answer = await self.http.post("/v1/inbox:claim", json={"wait": 1})
+            answer = await self.http.post("/v1/inbox:claim", json={"wait": 1, "kinds": ["document"]})
             found.extend(answer.raise_for_status().json()["items"])
             return bool(found)
 

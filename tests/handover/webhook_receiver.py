@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +88,10 @@ class Receiver:
 async def receiving() -> AsyncIterator[Receiver]:
     """A receiver that listens."""
     receiver = Receiver()
-    lines: set[asyncio.StreamWriter] = set()
+    lines: dict[asyncio.StreamWriter, asyncio.Task[object] | None] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines.add(writer)
+        lines[writer] = asyncio.current_task()
         try:
             while (call := await _request(reader)) is not None:
                 receiver.calls.append(call)
@@ -108,8 +108,10 @@ async def receiving() -> AsyncIterator[Receiver]:
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:
-            lines.discard(writer)
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            del lines[writer]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     receiver.port = server.sockets[0].getsockname()[1]
@@ -117,8 +119,11 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+        receiver.gate.set()
+        serving = [task for task in lines.values() if task is not None]
         for line in tuple(lines):
             line.close()
+        await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()
 
 

@@ -77,7 +77,7 @@ async def test_an_observing_connection_takes_nothing_and_activation_imports_by_t
         await receiver.poll()
         ledger = await simulated.ledger()
         assert (ledger["acks"], ledger["packets"][3:]) == ([], [])
-        assert (await receiver.post("/v1/inbox:claim", {"limit": 50})).json()["items"] == []
+        assert (await receiver.post("/v1/inbox:claim", {"limit": 50, "kinds": ["document"]})).json()["items"] == []
         await receiver.change(connections.activate, app.clock() - timedelta(days=7))
         claims = await receiver.claims(2)
         for claim in claims:

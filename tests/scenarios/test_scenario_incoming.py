@@ -141,7 +141,7 @@ async def test_a_document_that_arrives_marked_secret_is_set_apart_and_not_distri
     await world.receiver.poll()
     assert await world.axis.acks(alarm["data"]["axis_doc_id"]) == []
     assert await world.receiver.listed(partner.id_of(number)) == []
-    claimed = (await world.receiver.post("/v1/inbox:claim", {"limit": 50})).json()["items"]
+    claimed = (await world.receiver.post("/v1/inbox:claim", {"limit": 50, "kinds": ["document"]})).json()["items"]
     assert partner.id_of(number) not in {one["document"]["document_id"] for one in claimed}
 
 
@@ -162,7 +162,7 @@ async def test_a_rejected_delivery_comes_back_and_is_set_apart_after_too_many(wo
     assert states == ["waiting", "set_apart"]
     (apart,) = await world.receiver.until_event("document.set_apart", after=before)
     assert (await world.receiver.document(apart["href"]))["state"] == "set_apart"
-    claimed = (await world.receiver.post("/v1/inbox:claim", {"limit": 50})).json()["items"]
+    claimed = (await world.receiver.post("/v1/inbox:claim", {"limit": 50, "kinds": ["document"]})).json()["items"]
     assert partner.id_of(number) not in {one["document"]["document_id"] for one in claimed}
     assert await world.axis.statuses(partner.id_of(number)) == []
 

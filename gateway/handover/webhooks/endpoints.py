@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.directory import units
 from gateway.directory.secret_sources import secret_source
+from gateway.handover.repository import last_event, last_event_before
 from gateway.handover.webhooks import repository
 from gateway.handover.webhooks.model import GROUPS, Backlog, Endpoint, EndpointState, NewEndpoint
 from gateway.jobs import Jobs, Lane
@@ -48,7 +49,7 @@ async def add(tx: Transaction, jobs: Jobs, new: NewEndpoint, hosts: frozenset[st
         ca_file=new.ca_file,
         state=EndpointState.ACTIVE,
         paused_reason=None,
-        cursor=await repository.last_event(tx),
+        cursor=await last_event(tx),
         replayed_to=0,
         failures=0,
         failing_since=None,
@@ -132,7 +133,7 @@ async def replay(
     tx: Transaction, jobs: Jobs, name: str, *, since: datetime | None = None, after: int | None = None
 ) -> Endpoint:
     """Tell again what happened since a time, or after an event, with the same webhook-id as then. Raises `webhook.unknown`."""
-    first = after if after is not None else await repository.last_event_before(tx, since) if since else 0
+    first = after if after is not None else await last_event_before(tx, since) if since else 0
     await _wake(tx, jobs, (await get(tx, name)).id)
     endpoint = await _locked(tx, name)
     return await _saved(

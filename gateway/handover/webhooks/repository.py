@@ -210,17 +210,6 @@ async def backlog(tx: Transaction, endpoint_id: str) -> Backlog:
     return Backlog(open=found.get("open", 0), parked=found.get("parked", 0), failed=found.get("failed", 0))
 
 
-async def last_event(tx: Transaction) -> int:
-    """The number of the newest event; 0 when there is none."""
-    return int((await tx.execute(select(func.coalesce(func.max(event_table.c.seq), 0)))).scalar_one())
-
-
-async def last_event_before(tx: Transaction, moment: datetime) -> int:
-    """The number of the newest event older than a time; 0 when there is none."""
-    statement = select(func.coalesce(func.max(event_table.c.seq), 0)).where(event_table.c.at < moment)
-    return int((await tx.execute(statement)).scalar_one())
-
-
 async def news(tx: Transaction, endpoint: Endpoint, limit: int) -> list[Event]:
     """Events for this endpoint after its cursor, in order."""
     statement = select(event_table).where(event_table.c.seq > endpoint.cursor, *_for(endpoint))

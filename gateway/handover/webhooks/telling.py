@@ -182,7 +182,7 @@ class Webhooks:
         backlog = await repository.backlog(tx, endpoint.id)
         if backlog.open + backlog.parked >= MOST_CHAINS:
             return False
-        top = await repository.last_event(tx)
+        top = await handover.last_event(tx)
         if top <= endpoint.cursor:
             return False
         events = await repository.news(tx, endpoint, PORTION)

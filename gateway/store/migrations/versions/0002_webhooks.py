@@ -1,4 +1,4 @@
-"""webhooks"""
+"""webhooks and notices"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,6 +51,32 @@ def upgrade() -> None:
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
         sa.UniqueConstraint("name", name=op.f("uq_webhook_endpoint_name")),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("client_id", sa.String(length=36), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sort", sa.String(length=10), nullable=False),
+        sa.Column("unit_code", sa.String(length=35), nullable=True),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("lease", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("available_at", UtcDateTime(), nullable=False),
+        sa.Column("rejects", sa.Integer(), nullable=False),
+        sa.Column("last_reject", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+        sa.UniqueConstraint("client_id", "seq", name=op.f("uq_notice_client_id_seq")),
+    )
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.create_index("ix_notice_open", ["client_id", "state", "seq"], unique=False)
+
+    op.create_table(
+        "notice_cursor",
+        sa.Column("client_id", sa.String(length=36), nullable=False),
+        sa.Column("sort", sa.String(length=10), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("client_id", "sort", name=op.f("pk_notice_cursor")),
     )
     # ### end Alembic commands ###
 

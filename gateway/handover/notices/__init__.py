@@ -1,0 +1,1 @@
+"""Notices: the inbox carries statuses, what became of documents, and alarms, as it carries documents."""
