@@ -331,6 +331,8 @@ def quick(database_url: str, folder: Path, **more: str) -> dict[str, str]:
         "GATEWAY_HANDOVER_LOOK_SECONDS": "0.05",
         "GATEWAY_HANDOVER_REJECT_PAUSE_SECONDS": "0",
         "GATEWAY_HANDOVER_REJECTS_BEFORE_SET_APART": "2",
+        "GATEWAY_HANDOVER_WEBHOOK_HOSTS": "127.0.0.1",
+        "GATEWAY_HANDOVER_WEBHOOK_RETRY_SECONDS": "0.2,0.5,1,2,5",
         "GATEWAY_DISK_FREE_MB": "1",
         **more,
     }
