@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -50,7 +51,9 @@ from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
-from gateway.store import Blobs, FolderBlobs, Store, Transaction, migrate
+from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, migrate
+
+_log = structlog.get_logger(__name__)
 
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
@@ -170,6 +173,7 @@ class Gateway:
     jobs: Jobs
     worker: Worker
     nodes: Nodes
+    standing: Standing
     api: FastAPI
     axes: Axes
     caller: Caller
@@ -348,6 +352,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         jobs=jobs,
         worker=worker,
         nodes=nodes,
+        standing=standing,
         api=api,
         axes=axes,
         caller=caller,
@@ -389,9 +394,11 @@ async def work(settings: Settings, *, passed: Passed = unwatched) -> None:
 
 
 async def work_until(built: Gateway, stop: asyncio.Event) -> None:
-    """Run jobs, the schedule's first of all, until `stop` is set."""
-    async with built.store.begin() as tx:
-        await built.jobs.put(tx, kind="schedule", key="all")
+    """Run jobs, the schedule's first of all, until `stop` is set; a database that is away is waited for."""
+    while not stop.is_set() and not await _scheduled(built):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(built.settings.jobs.idle):
+                await stop.wait()
     watching = asyncio.create_task(built.webhooks.watch())
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -400,6 +407,16 @@ async def work_until(built: Gateway, stop: asyncio.Event) -> None:
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _scheduled(built: Gateway) -> bool:
+    try:
+        async with built.store.begin() as tx:
+            await built.jobs.put(tx, kind="schedule", key="all")
+    except DatabaseUnavailable as error:
+        _log.warning("schedule.database_unavailable", code=error.code)
+        return False
+    return True
 
 
 def _held_after_restore(hold: Hold, seconds: int, *kinds: JobKind) -> list[JobKind]:

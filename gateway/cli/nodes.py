@@ -64,9 +64,11 @@ async def _living(context: typer.Context) -> "list[Node]":
 
 async def _trust_clock(context: typer.Context) -> None:
     from gateway.installation import nodes
+    from gateway.jobs import Jobs
 
+    lease = settings_of(context).jobs.lease
     async with database(context) as store, store.begin() as tx:
-        await nodes.trust_clock(tx, socket.gethostname(), now())
+        await nodes.trust_clock(tx, Jobs(now), socket.gethostname(), now(), lease_seconds=lease)
 
 
 async def _adopt_folder(context: typer.Context) -> None:

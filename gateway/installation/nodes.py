@@ -8,6 +8,7 @@ import structlog
 
 from gateway.installation import repository
 from gateway.installation.repository import Node
+from gateway.jobs import Jobs
 from gateway.store import DatabaseUnavailable, Store, Transaction
 from gateway.times import Clock, aware
 
@@ -115,9 +116,13 @@ class Nodes:
         self._said = versions
 
 
-async def trust_clock(tx: Transaction, host: str, now: datetime) -> None:
-    """An operator says that this machine's clock is right now, and that the later time noted before was wrong."""
+async def trust_clock(tx: Transaction, jobs: Jobs, host: str, now: datetime, *, lease_seconds: float) -> None:
+    """An operator says that this machine's clock is right now, and that the later time noted before was wrong.
+
+    What was put off to times by the wrong clock is due at once.
+    """
     await repository.put_note(tx, clock_note(host), aware(now).isoformat(), now)
+    await jobs.clock_was_wrong(tx, lease_seconds)
 
 
 async def living(tx: Transaction, now: datetime) -> list[Node]:

@@ -68,6 +68,15 @@ class Jobs:
         if not await repository.bring_forward(tx, kind, key, aware(self._clock())):
             await repository.want_again(tx, kind, key)
 
+    async def clock_was_wrong(self, tx: Transaction, seconds: float) -> None:
+        """The present lies before times written earlier: nothing waits for those any more.
+
+        What waits is due; leases end within `seconds`, one lease, which leaves those who live time to extend them.
+        """
+        now = aware(self._clock())
+        tx.after_commit(self._tell)
+        await repository.bring_all_forward(tx, now, now + timedelta(seconds=seconds))
+
     async def cancel(self, tx: Transaction, kind: str, key: str) -> bool:
         """True when the job was waiting: it will never run, unless put again. False when it runs or is finished."""
         return await repository.finish_waiting(tx, kind, key, "cancelled", aware(self._clock()))

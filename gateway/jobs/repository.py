@@ -131,6 +131,13 @@ async def bring_forward(tx: Transaction, kind: str, key: str, now: datetime) -> 
     return (await tx.execute(statement)).rowcount == 1
 
 
+async def bring_all_forward(tx: Transaction, now: datetime, lease_until: datetime) -> None:
+    """Make every waiting job due, and let no lease last beyond `lease_until`."""
+    due_now = {"run_at": now, "first_run_at": now}
+    await tx.execute(update(job).where(_is_waiting, job.c.run_at > now).values(due_now))
+    await tx.execute(update(job).where(_is_running, job.c.lease_until > lease_until).values(lease_until=lease_until))
+
+
 async def finish_waiting(tx: Transaction, kind: str, key: str, reason: str, now: datetime) -> bool:
     """Finish a job that waits and that nobody holds; False when there is none."""
     statement = update(job).where(job.c.kind == kind, job.c.key == key, _is_waiting)

@@ -121,6 +121,7 @@ _SQLITE = {
 # SQLSTATE, by the longest prefix that fits
 _POSTGRESQL = {
     "08": Trouble.UNREACHABLE,
+    "0A000": Trouble.READ_ONLY,  # what a standby says to BEGIN READ WRITE; nothing else of ours is unsupported
     "25006": Trouble.READ_ONLY,
     "28": Trouble.REFUSED,
     "3D000": Trouble.REFUSED,
