@@ -191,7 +191,7 @@ class DocumentPacket(Wire):
 
     @property
     def business_type(self) -> str:
-        """"0" to "3"; a packet without a business block is new (the axis has lost the block before)."""
+        """ "0" to "3"; a packet without a business block is new (the axis has lost the block before)."""
         bussiness = self.trace_header_list.bussiness
         return (bussiness and bussiness.bussiness_doc_type) or "0"
 

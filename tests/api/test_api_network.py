@@ -145,5 +145,5 @@ async def _read_by_server(api: Api) -> None:
     """Until the claim has looked once and waits for the bell."""
     bell = api.feed._bell
     rung = bell._rung
-    while not rung._waiters:  # type: ignore[attr-defined]  # asyncio.Event has no public way to see who waits
+    while not rung._waiters:
         await asyncio.sleep(0.005)

@@ -37,6 +37,8 @@ from gateway.directory import connections
 from gateway.documents import repository
 from gateway.documents.model import ArrivalState
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Alone = Callable[..., AbstractAsyncContextManager[tuple[Axis, Node]]]

@@ -28,6 +28,8 @@ from gateway.edxml.normal import QD20_MARKER
 from gateway.handover import repository as handover
 from gateway.handover.model import Delivery
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

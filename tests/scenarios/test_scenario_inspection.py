@@ -30,6 +30,8 @@ from gateway.axis.port import Accepted
 from gateway.documents import repository
 from gateway.documents.model import Arrival, ArrivalState
 
+pytest_plugins = ["scenario_fixtures"]
+
 PROGRAM = b"MZ\x90\0" + bytes(60) + b"PE\0\0" + bytes(200)
 
 

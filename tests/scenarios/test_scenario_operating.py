@@ -12,6 +12,8 @@ from world import DEPARTMENT, PDF, SECRET, SENDER, Json, a_document, id_of, unti
 
 from gateway.api.logging import configure
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SUBJECT = "V/v chuyện không ai được ghi vào nhật ký"

@@ -33,6 +33,8 @@ from gateway import app
 from gateway.api import clients
 from gateway.directory import connections
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -10,6 +10,8 @@ from world import DEPARTMENT, PARTNER, Json, a_document, id_of, processing, unti
 from gateway import app
 from gateway.axis.port import Accepted, MessageType
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

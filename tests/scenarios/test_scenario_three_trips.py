@@ -6,6 +6,8 @@ import pytest
 from agencies import World
 from world import DEPARTMENT, OTHER, PDF, XLSX, a_document, id_of, processing, transport
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

@@ -14,6 +14,8 @@ from gateway.handover.webhooks import endpoints
 from gateway.handover.webhooks.model import NewEndpoint
 from gateway.handover.webhooks.signing import new_secret
 
+pytest_plugins = ["scenario_fixtures"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 

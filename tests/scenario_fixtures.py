@@ -17,7 +17,7 @@ DATABASES = [
 ]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module")
 def quiet() -> Iterator[None]:
     """Nothing is written to a terminal for the thousands of requests; a test of the logs says otherwise."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -55,7 +55,7 @@ def databases(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_world(
-    databases: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+    quiet: None, databases: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """One for all tests of a module."""
     async with a_world(databases, tmp_path_factory.mktemp("world")) as world:
