@@ -149,6 +149,7 @@ def house(
     resolve: Resolve = resolved,
     hosts: frozenset[str] = frozenset({"127.0.0.1"}),
     passed: Passed = unwatched,
+    steps: tuple[float, ...] = STEPS,
 ) -> House:
     """All parts; calls wait `seconds` at the longest."""
     bell, jobs, settings = Bell(), Jobs(clock), HandoverSettings(look_seconds=0.05)
@@ -165,7 +166,7 @@ def house(
         announce=feed.announce,
         bell=bell,
         caller=caller,
-        breaker=Breaker(steps=STEPS, pause_after=timedelta(hours=72)),
+        breaker=Breaker(steps=steps, pause_after=timedelta(hours=72)),
         href=lambda id: f"/v1/documents/{id}",
         clock=clock,
         call_seconds=seconds,
@@ -174,7 +175,7 @@ def house(
     )
     kinds = [
         JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=Backoff(first=1, ceiling=1, horizon=3600, attempts=1)),
-        JobKind(name=CALL_JOB, handler=webhooks.call, policy=LongSchedule(STEPS), exhausted=webhooks.given_up),
+        JobKind(name=CALL_JOB, handler=webhooks.call, policy=LongSchedule(steps), exhausted=webhooks.given_up),
     ]
     worker = Worker(store, jobs, kinds, owner="w1", clock=clock, settings=JobsSettings())
     return House(
