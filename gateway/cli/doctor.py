@@ -1,15 +1,13 @@
 """`gateway doctor`."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.console import REFUSED, as_json, now, one_line
-from gateway.cli.opened import run, settings_of
+from gateway.cli.opened import quiet, run, settings_of
 
 if TYPE_CHECKING:
     from gateway.doctor import Check
@@ -28,7 +26,7 @@ def doctor(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON, at the end. / Dạng JSON, in khi xong.")] = False,
 ) -> None:
-    with _quiet():
+    with quiet():
         checks = run(_examine(context, connection, printed=not json))
     refused = any(check.refuses for check in checks)
     if json:
@@ -64,16 +62,3 @@ def _print(check: "Check") -> None:
     if check.action is not None:
         typer.echo(f"      → {one_line(check.action.vi)}")
         typer.echo(f"      → {one_line(check.action.en)}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No log lines between those of the examination: it says itself what the axis answered."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)

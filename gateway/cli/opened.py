@@ -1,7 +1,7 @@
 """Settings and database for one command."""
 
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,3 +47,18 @@ async def database(context: typer.Context) -> AsyncIterator["Store"]:
         yield store
     finally:
         await store.close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No log lines between what a command prints: it says itself what the axis answered."""
+    import logging
+
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -10,7 +10,7 @@ import typer
 from gateway.cli.backup import progress
 from gateway.cli.console import as_json, now, one_line, say, warn
 from gateway.cli.groups import group_with
-from gateway.cli.opened import database, run, settings_of
+from gateway.cli.opened import database, quiet, run, settings_of
 from gateway.problems import Kind, Problem, Text
 from gateway.times import shown
 
@@ -219,7 +219,8 @@ async def _axes() -> "AsyncIterator[Axes]":
 
     axes = Axes(Meters())
     try:
-        yield axes
+        with quiet():
+            yield axes
     finally:
         await axes.close()
 
