@@ -124,7 +124,8 @@ async def release_all(
     for one in await held(tx):
         if one.id in seen_at_axis:
             await jobs.cancel(tx, "dispatch", one.id)
-            await call_unknown(tx, one, "sent_list_after_restore", announce, now)
+            left = replace(one, sent_at=one.sent_at or restoration.taken_at)  # the earliest that it can have left
+            await call_unknown(tx, left, "sent_list_after_restore", announce, now)
             unknown += 1
             continue
         await jobs.wake(tx, "dispatch", one.id)

@@ -187,7 +187,9 @@ def _spoil(folder: Path, manifest: Manifest, what: str) -> None:
     part = folder / f"taken-{manifest.id}" / "document.jsonl.gz"
     match what:
         case "a part":
-            part.write_bytes(part.read_bytes()[:-9] + b"\0" + part.read_bytes()[-8:])
+            data = bytearray(part.read_bytes())
+            data[len(data) // 2] ^= 1
+            part.write_bytes(data)
         case "a blob":
             blob.write_bytes(blob.read_bytes()[:-1] + b"?")
         case "a lost blob":

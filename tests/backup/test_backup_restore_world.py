@@ -118,7 +118,8 @@ async def test_what_left_since_the_backup_is_shown_and_not_sent_again(
 
             assert await release_all(sender) == (1, 1)
             await sender.until_state(later_address, "sent")
-            await sender.until_state(address, "unknown")
+            told = await sender.events(Happening.UNKNOWN)
+            assert [one["data"]["reason"] for one in told] == ["sent_list_after_restore"]
             assert await check_of(sender, "restored") == (True, "Nothing to do.")
         for document in (left, waiting, since, later):
             assert len(await simulated.packets(id_of(document))) == 1
