@@ -159,6 +159,9 @@ def _unzipped(sent: Sent, size: int, limits: Limits) -> Unzipped:
 
 
 def _refused(sent: Sent, refused: ZipRefused, unzipped: Unzipped = Unzipped()) -> RealFile:
+    """A zip that cannot be opened is passed on as it came, with a warning; one that would flood us is not (packet format 4)."""
+    if refused.code in _UNOPENED:
+        return RealFile(sink=sent.sink, packed=False, unzipped=unzipped, findings=(_warned(sent, refused),))
     if refused.code in _OVER:
         unzipped = replace(unzipped, over=refused)
     sent.sink.discard()
@@ -166,6 +169,9 @@ def _refused(sent: Sent, refused: ZipRefused, unzipped: Unzipped = Unzipped()) -
     finding = error(refused.code, f"Tệp nén của {vi} {refused.text.vi}.", f"The zip of {en} {refused.text.en}.")
     return RealFile(sink=None, packed=True, unzipped=unzipped, findings=(finding,))
 
+
+_UNOPENED = frozenset({"Z.Damaged", "Z.Checksum", "Z.Encrypted", "Z.Method"})
+"""What concerns that attachment only: its bytes are kept, and whoever opens the file sees the same."""
 
 _OVER = frozenset({"Z.Ratio", "Z.Size"})
 """What refuses all further unzipping of the packet: its next file would only cost more of the same."""

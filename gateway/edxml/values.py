@@ -38,7 +38,8 @@ def read_day(text: str) -> Day | None:
 def read_moment(text: str) -> Moment | None:
     """`yyyy/MM/dd HH:mm:ss`, ISO 8601, or `dd/MM/yyyy HH:mm:ss`; without a zone it is Vietnam time (QĐ 28/2018 Đ14.4).
 
-    Seconds may be missing or have a fraction. None for anything else and for times that do not exist.
+    Seconds may be missing or have a fraction. None for anything else, for times that do not exist, and for years that
+    nobody means (.NET writes 0001 for "no time").
     """
     found = _MOMENT.fullmatch(text)
     if found is None:
@@ -57,9 +58,12 @@ def read_moment(text: str) -> Moment | None:
             int((found["fraction"] or "")[:6].ljust(6, "0")),
             tzinfo=_zone(found["zone"]),
         )
-        return Moment(local.astimezone(VIETNAM), usual=_USUAL_MOMENT.fullmatch(text) is not None)
+        moment = local.astimezone(VIETNAM)
     except (ValueError, OverflowError):
         return None
+    if moment.year not in _YEARS:
+        return None
+    return Moment(moment, usual=_USUAL_MOMENT.fullmatch(text) is not None)
 
 
 def read_integer(text: str) -> int | None:
@@ -67,6 +71,7 @@ def read_integer(text: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
+_YEARS = range(1900, 9000)
 _DATE = (
     r"(?:(?P<y1>\d{4})(?P<sep>[/-])(?P<m1>\d{1,2})(?P=sep)(?P<d1>\d{1,2})"
     r"|(?P<d2>\d{1,2})(?P<sep2>[/-])(?P<m2>\d{1,2})(?P=sep2)(?P<y2>\d{4}))"

@@ -344,8 +344,9 @@ ATTACHMENTS = (
             *(lambda size=size: zips.lying(packed_size=size) for size in (0, 5, 100, 2**31)),
             lambda: zips.lying(checksum=1),
         ),
+        refused=False,
     ),
-    Case(name="encrypted zip", codes=("Z.Encrypted",), packets=attached(zips.encrypted)),
+    Case(name="encrypted zip", codes=("Z.Encrypted",), refused=False, packets=attached(zips.encrypted)),
     Case(
         name="zip with path parts",
         codes=("Z.Path",),
@@ -372,6 +373,7 @@ ATTACHMENTS = (
             *(lambda at=at: zips.GOOD[:-at] for at in (1, 22, 60, 2000)),
             zips.before_the_beginning,
         ),
+        refused=False,
     ),
 )
 

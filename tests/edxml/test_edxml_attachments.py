@@ -104,12 +104,13 @@ def test_a_folder_beside_the_one_file_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("data", [ONE[:-30], b"PK\x03\x04" + bytes(50), b"PK\x05\x06"])
-def test_a_damaged_zip_refuses_the_packet_and_keeps_the_other_files(data: bytes) -> None:
+def test_a_damaged_zip_concerns_its_own_file_alone_and_is_kept_as_it_came(data: bytes) -> None:
     result = read(
         document([File("a.csv", "application/zip", data), File("b.pdf", "application/pdf", b"%PDF", "cid:2")])
     )
-    assert errors(result) == ["Z.Damaged"]
-    assert result.attachments[0].content is None
+    assert codes(result) == ["Z.Damaged"]
+    assert result.readable
+    assert content(result, 1) == data
     assert content(result, 2) == b"%PDF"
     assert "thứ 1" in result.findings[0].message.vi
 
