@@ -25,14 +25,16 @@ from gateway.api.meters import Meters
 from gateway.axis.port import Axis, Exchange
 from gateway.axis.settings import VxpSettings
 from gateway.axis.vxp.client import VxpClient
+from gateway.desk.acting import Desk
 from gateway.directory.records import Connection
 from gateway.directory.refresh_job import Refresher, Shrank
 from gateway.directory.secret_sources import SecretFile, secret_source
 from gateway.documents.announcing import Announcement, Happening, Passed, unwatched
 from gateway.documents.arriving import Arriver
-from gateway.documents.dispatching import Dispatcher
+from gateway.documents.dispatching import SETTLE_JOB, Dispatcher
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
+from gateway.documents.settling.settler import Settler
 from gateway.handover.claims import Claims
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
@@ -223,6 +225,9 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         settings=settings.documents,
         passed=passed,
     )
+    settler = Settler(
+        store=store, jobs=jobs, axis_of=axes.of, announce=feed.announce, clock=clock, settings=settings.documents
+    )
     poller = Poller(
         store=store,
         jobs=jobs,
@@ -300,6 +305,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             Hold(store, clock),
             settings.documents.held_seconds,
             measured("dispatch", dispatcher.handle, dispatcher.exhausted),
+            measured(SETTLE_JOB, settler.handle),
             measured("arrival", arriver.handle, arriver.exhausted),
             measured("poll", poller.handle),
             measured("directory", refresher.handle),
@@ -335,6 +341,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             claims=Claims(inbox, Notices(store=store, clock=clock, settings=settings.handover)),
             feed=feed,
             jobs=jobs,
+            desk=Desk(store=store, jobs=jobs, announce=feed.announce, clock=clock),
             caller=caller,
             meters=meters,
             checks=health.checks,

@@ -34,12 +34,12 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(databases: Callable[[str], str], folder: Path) -> AsyncIterator[World]:
-    """Everything up, and the sender knows whom it may send to."""
+async def a_world(databases: Callable[[str], str], folder: Path, **sending_more: str) -> AsyncIterator[World]:
+    """Everything up, and the sender knows whom it may send to; `sending_more` are variables of the sender."""
     (folder / "sender").mkdir()
     (folder / "receiver").mkdir()
     async with axis(folder / "axis") as simulated:
-        sending = node_settings(databases("sender"), folder / "sender")
+        sending = node_settings(databases("sender"), folder / "sender", **sending_more)
         receiving = node_settings(databases("receiver"), folder / "receiver")
         key = await prepare(sending, simulated.address, folder / "sender", SENDING, [SENDER])
         other_key = await prepare(receiving, simulated.address, folder / "receiver", RECEIVING, OURS)

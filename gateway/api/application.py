@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.api import agencies, documents, events, inbox, ops, problem, statuses, webhooks
+from gateway.api import agencies, desk, documents, events, inbox, ops, problem, statuses, webhooks
 from gateway.api.clients import Clients
 from gateway.api.door import Door
 from gateway.api.intake import Busy, Intake
@@ -20,6 +20,7 @@ from gateway.api.openapi import described
 from gateway.api.ops import Check
 from gateway.api.settings import ApiSettings
 from gateway.api.submission import Submission
+from gateway.desk.acting import Desk
 from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
 from gateway.handover.claims import Claims
@@ -43,6 +44,7 @@ _TAGS = [
     {"name": "inbox", "description": "Claim and confirm what came. Nhận và xác nhận văn bản đến."},
     {"name": "events", "description": "What happened. Các sự kiện."},
     {"name": "webhooks", "description": "The gateway calls you. Cổng gọi sang phần mềm."},
+    {"name": "desk", "description": "What went wrong, and what to do. Bàn xử lý sự cố."},
     {"name": "agencies", "description": "Who a code is. Tra cứu mã định danh."},
     {"name": "operations", "description": "Health and metrics. Vận hành."},
 ]
@@ -64,6 +66,7 @@ class ApiParts:
     claims: Claims
     feed: Feed
     jobs: Jobs
+    desk: Desk
     caller: Caller
     busy: Busy
     checks: Callable[[], Awaitable[Sequence[Check]]]
@@ -97,6 +100,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     app.include_router(inbox.router(parts.claims, most_seconds=parts.settings.wait_seconds))
     app.include_router(events.router(parts.feed, most_seconds=parts.settings.wait_seconds))
     app.include_router(webhooks.router(parts.store, parts.jobs, parts.caller))
+    app.include_router(desk.router(parts.store, parts.jobs, parts.desk))
     app.include_router(agencies.router(parts.store, parts.clock))
     app.include_router(
         ops.router(parts.checks, parts.figures, parts.meters, check_seconds=parts.settings.ready_check_seconds)

@@ -10,6 +10,7 @@ from gateway.cli import (
     backup,
     clients,
     connections,
+    desk,
     doctor,
     migrate,
     nodes,
@@ -71,6 +72,7 @@ app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(packet.app, name="packet")
+app.add_typer(desk.app, name="desk")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")

@@ -9,7 +9,7 @@ from typing import cast
 
 from sqlalchemy.exc import IntegrityError
 
-from gateway.axis.port import Axis, AxisError, Transport
+from gateway.axis.port import Axis, AxisError, AxisRefused, Transport
 from gateway.directory import catalogue, connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
@@ -345,10 +345,16 @@ class Arriver:
         state = self._what_to_say(arrival)
         if state is None or connection.mode is not Mode.ACTIVE:
             return
-        await axis.acknowledge(arrival.doc_id, state)
+        try:
+            await axis.acknowledge(arrival.doc_id, state)
+        except AxisRefused:
+            if arrival.acknowledged_at is None or arrival.acknowledged_as is None:
+                raise
+            state = Transport(arrival.acknowledged_as)  # it keeps the word that it was given before
         self._passed("arrival.acknowledged")
         now = self._clock()
-        kept = arrival.state if arrival.state is ArrivalState.QUARANTINED else ArrivalState.ACKNOWLEDGED
+        apart = arrival.state in (ArrivalState.QUARANTINED, ArrivalState.DISCARDED)
+        kept = arrival.state if apart else ArrivalState.ACKNOWLEDGED
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             await repository.save_arrival(
@@ -364,6 +370,8 @@ class Arriver:
                 return Transport(arrival.acknowledged_as) if arrival.acknowledged_as else Transport.DONE
             case ArrivalState.QUARANTINED:
                 return _ACK.get(self._settings.ack_of(arrival.reason))
+            case ArrivalState.DISCARDED:
+                return Transport(arrival.acknowledged_as) if arrival.acknowledged_as else Transport.FAIL
             case _:
                 return None
 

@@ -24,15 +24,20 @@ from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
-from gateway.documents.model import Attachment, Direction, Dispatch, DispatchState, DocumentState, Packet
+from gateway.documents.model import Attachment, Direction, Dispatch, DispatchState, Packet
 from gateway.documents.reasons import word_of
+from gateway.documents.resending import reduced
 from gateway.documents.settings import DocumentsSettings
+from gateway.documents.standing import move_document
 from gateway.edxml.model import StatusPacket
 from gateway.edxml.packing import extension_of
 from gateway.edxml.writer import FileToSend, write_document, write_status
-from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
+from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Lane, Outcome, Retry
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
+
+SETTLE_JOB = "settle"
+"""The kind of job that looks for evidence of an Unknown; its key is the dispatch's id."""
 
 _LET_PASS = timedelta(seconds=0.2)
 _WAIT_FOR_EARLIER = timedelta(seconds=10)
@@ -42,6 +47,10 @@ AxisOf = Callable[[Connection], Awaitable[Axis]]
 
 StatusPacketOf = Callable[[Transaction, str], Awaitable[StatusPacket]]
 """The packet that says a status event; registered by `statuses`."""
+
+
+_NEVER = frozenset({"bad_header_value"})
+"""Reasons for not sending that no later attempt cures."""
 
 
 class Dispatcher:
@@ -140,11 +149,13 @@ class Dispatcher:
                 return partial(self._written, partial(write_status, status))
             document = await repository.find_document(tx, dispatch.document_id)
             attachments = await repository.attachments_of(tx, dispatch.document_id)
+            recipients = await repository.recipients_of_dispatch(tx, dispatch.id) if dispatch.resends else []
         if document is None:
             raise LookupError("the document of a dispatch is missing")
-        return partial(
-            self._written, partial(write_document, document.packet, [self._file(one) for one in attachments])
-        )
+        packet = document.packet
+        if dispatch.resends:
+            packet = reduced(packet, recipients, dispatch.created_at)
+        return partial(self._written, partial(write_document, packet, [self._file(one) for one in attachments]))
 
     def _written(self, write: Callable[[BlobWriter], None]) -> Blob:
         out = self._blobs.create()
@@ -205,7 +216,7 @@ class Dispatcher:
             if packet is None:
                 return Dead("packet_missing")
             await repository.save_dispatch(tx, sending)
-            await _move_document(tx, sending, DocumentState.SENDING)
+            await move_document(tx, sending)
         self._passed("dispatch.sending")
         result = await axis.send(dispatch.message_type, dispatch.from_code, self._blobs.source(packet.blob))
         self._passed("dispatch.answered")
@@ -224,6 +235,9 @@ class Dispatcher:
                     return Done()
                 case Rejected():
                     return await self._rejected(tx, dispatch, result)
+                case NotSent(reason) if reason in _NEVER:
+                    await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason))
+                    return Done()
                 case NotSent(reason, retry_after):
                     await self._wait(tx, dispatch, reason)
                     return Retry(reason, after=retry_after)
@@ -236,9 +250,12 @@ class Dispatcher:
         match result.error_class:
             case ErrorClass.TRANSIENT:
                 return await self._unknown(tx, dispatch, reason)
-            case ErrorClass.AMBIGUOUS:
+            case ErrorClass.AMBIGUOUS if dispatch.attempts < self._settings.ambiguous_repeats:
                 await self._wait(tx, dispatch, reason)
                 return Retry(reason)
+            case ErrorClass.AMBIGUOUS:
+                await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason))
+                return Done()
             case ErrorClass.CONFIGURATION:
                 await self._wait(tx, dispatch, reason)
                 await connections.stop(tx, dispatch.connection_id, reason, self._clock())
@@ -254,17 +271,20 @@ class Dispatcher:
             await self._wait(tx, dispatch, reason)
             return Retry(reason)
         await self._end(tx, replace(dispatch, state=DispatchState.UNKNOWN, reason=reason[:100]))
+        if dispatch.message_type is MessageType.EDOC:
+            soon = self._clock() + timedelta(seconds=self._settings.settle_first_seconds)
+            await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch.id, lane=Lane.THIRD, run_at=soon)
         return Done()
 
     async def _wait(self, tx: Transaction, dispatch: Dispatch, reason: str) -> None:
         """Back to built: it is known that the axis does not have it, or a second copy harms nobody."""
         waiting = replace(dispatch, state=DispatchState.BUILT, reason=reason[:100])
         await repository.save_dispatch(tx, waiting)
-        await _move_document(tx, dispatch, DocumentState.WAITING)
+        await move_document(tx, waiting)
 
     async def _end(self, tx: Transaction, dispatch: Dispatch) -> None:
         await repository.save_dispatch(tx, dispatch)
-        await _move_document(tx, dispatch, _DOCUMENT_STATE[dispatch.state])
+        await move_document(tx, dispatch)
         await announce_end(tx, self._announce, dispatch)
 
     async def _alarm(self, tx: Transaction, dispatch: Dispatch, reason: str) -> None:
@@ -277,13 +297,6 @@ class Dispatcher:
             ),
         )
 
-
-_DOCUMENT_STATE = {
-    DispatchState.ACCEPTED: DocumentState.SENT,
-    DispatchState.REJECTED: DocumentState.REFUSED,
-    DispatchState.GIVEN_UP: DocumentState.REFUSED,
-    DispatchState.UNKNOWN: DocumentState.UNKNOWN,
-}
 
 _DOCUMENT_END = {
     DispatchState.ACCEPTED: Happening.SENT,
@@ -315,10 +328,3 @@ async def _is_still(tx: Transaction, dispatch: Dispatch) -> bool:
     """Whether it stands as it was read, and will until the transaction ends: a person may have cancelled it."""
     current = await repository.hold_dispatch(tx, dispatch.id)
     return current is not None and current.state is dispatch.state
-
-
-async def _move_document(tx: Transaction, dispatch: Dispatch, state: DocumentState) -> None:
-    """A document follows its dispatch; a status moves no document."""
-    if dispatch.message_type is MessageType.EDOC:
-        refused = state is DocumentState.REFUSED
-        await repository.set_document_state(tx, dispatch.document_id, state, dispatch.changed_at, free_key=refused)

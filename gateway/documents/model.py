@@ -19,7 +19,7 @@ class Direction(StrEnum):
 class DocumentState(StrEnum):
     """Where a document stands as a whole.
 
-    Out: waiting → sending → sent, or unknown, refused, cancelled. In: waiting → handed_over, or set_apart.
+    Out: waiting → sending → sent, or unknown, refused, cancelled. In: waiting → handed_over, or set_apart, discarded.
     """
 
     WAITING = "waiting"
@@ -30,6 +30,7 @@ class DocumentState(StrEnum):
     CANCELLED = "cancelled"
     HANDED_OVER = "handed_over"
     SET_APART = "set_apart"
+    DISCARDED = "discarded"
 
 
 class DispatchState(StrEnum):
@@ -49,7 +50,10 @@ class DispatchState(StrEnum):
 
 
 class ArrivalState(StrEnum):
-    """Where one item of the axis's list stands: booked → fetched → delivered or quarantined → acknowledged."""
+    """Where one item of the axis's list stands: booked → fetched → delivered or quarantined → acknowledged.
+
+    A person may discard what was quarantined or is addressed to nobody here.
+    """
 
     BOOKED = "booked"
     FETCHED = "fetched"
@@ -58,6 +62,7 @@ class ArrivalState(StrEnum):
     QUARANTINED = "quarantined"
     STRANGER = "stranger"
     ACKNOWLEDGED = "acknowledged"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +143,8 @@ class Packet:
 class Dispatch:
     """One packet to a set of recipients through one connection; `sendEdoc` answers once for it.
 
-    `document_id` is our id of the document that is carried, or of which the status speaks.
+    `document_id` is our id of the document that is carried, or of which the status speaks. `resends` is the earlier
+    dispatch of which a person sent it again to some recipients; its packet names those alone.
     """
 
     id: str
@@ -159,6 +165,7 @@ class Dispatch:
     created_at: datetime
     sent_at: datetime | None
     changed_at: datetime
+    resends: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

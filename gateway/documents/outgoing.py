@@ -146,7 +146,7 @@ class Outgoing:
         """
         checked = await self.check(tx, draft)
         now = self._clock()
-        live_key = _live_key(checked.packet, checked.meaning)
+        live_key = live_key_of(checked.packet, checked.meaning)
         if earlier := await repository.find_live(tx, checked.unit.code, live_key):
             return _repeated(earlier, checked.meaning)
         document = _document(checked, now)
@@ -270,7 +270,7 @@ def _bodies(to: Sequence[Organ], pairs: Sequence[tuple[str, str]]) -> tuple[Orga
     return tuple(to[body.positions[0]] for body in bodies)
 
 
-def _live_key(packet: DocumentPacket, meaning: str) -> str:
+def live_key_of(packet: DocumentPacket, meaning: str) -> str:
     """A new document holds its DocumentId; a document may be recalled or updated more than once, each by its meaning."""
     kind = packet.business_type
     key = f"{kind}|{packet.message_header.document_id}"

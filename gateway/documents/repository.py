@@ -128,6 +128,7 @@ dispatch_table = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("resends", ID),
     Index("ix_dispatch_document", "document_id"),
     Index("ix_dispatch_status_event", "status_event_id"),
     Index("ix_dispatch_state", "state", "created_at"),
@@ -144,8 +145,11 @@ recipient_table = Table(
     Column("dispatch_id", ID, ForeignKey("dispatch.id"), nullable=False),
     Column("processing_code", String(10)),
     Column("processing_at", UtcDateTime),
-    UniqueConstraint("document_id", "code", name="uq_recipient_document_code"),
-    Index("ix_recipient_dispatch", "dispatch_id"),
+    Column(
+        "replaced_by", ID, doc="the same addressee in a later dispatch, where it starts anew; NULL for the present one"
+    ),
+    UniqueConstraint("dispatch_id", "code", name="uq_recipient_dispatch_code"),
+    Index("ix_recipient_document", "document_id"),
 )
 
 arrival_table = Table(
@@ -334,11 +338,16 @@ async def document_counts(tx: Transaction) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
 
 
+async def hold_key(tx: Transaction, id: str, live_key: str) -> None:
+    """The document counts as used again (G-17). Raises sqlalchemy's IntegrityError where another holds the key."""
+    await tx.execute(update(document_table).where(document_table.c.id == id).values(live_key=live_key))
+
+
 # recipients
 
 
 async def add_recipients(tx: Transaction, recipients: Sequence[Recipient]) -> None:
-    """Store the addressees of one document."""
+    """Store the addressees of one dispatch."""
     await tx.execute(
         insert(recipient_table),
         [
@@ -356,12 +365,21 @@ async def add_recipients(tx: Transaction, recipients: Sequence[Recipient]) -> No
 
 
 async def recipients_of(tx: Transaction, document_id: str) -> list[Recipient]:
-    """Addressees of a document by position, each with the state of its dispatch."""
+    """Addressees of a document by position, each in its latest dispatch, with the state of that."""
+    return await _recipients(tx, recipient_table.c.document_id == document_id, recipient_table.c.replaced_by.is_(None))
+
+
+async def recipients_of_dispatch(tx: Transaction, dispatch_id: str) -> list[Recipient]:
+    """Addressees of a dispatch by position, those too that were sent to again since."""
+    return await _recipients(tx, recipient_table.c.dispatch_id == dispatch_id)
+
+
+async def _recipients(tx: Transaction, *conditions: ColumnElement[bool]) -> list[Recipient]:
     statement = (
         select(recipient_table, dispatch_table.c.state.label("transport_state"))
         .join(dispatch_table, dispatch_table.c.id == recipient_table.c.dispatch_id)
-        .where(recipient_table.c.document_id == document_id)
-        .order_by(recipient_table.c.position)
+        .where(*conditions)
+        .order_by(recipient_table.c.position, recipient_table.c.id)
     )
     return [
         Recipient(
@@ -386,6 +404,22 @@ async def set_processing(tx: Transaction, recipient_id: str, code: str | None, a
         .where(recipient_table.c.id == recipient_id)
         .values(processing_code=code, processing_at=at)
     )
+
+
+async def replace_recipient(tx: Transaction, id: str, by: str) -> None:
+    """This addressee stands in a later dispatch from now on."""
+    await tx.execute(update(recipient_table).where(recipient_table.c.id == id).values(replaced_by=by))
+
+
+async def standing_states(tx: Transaction, document_id: str) -> frozenset[DispatchState]:
+    """The states of the dispatches in which the document's addressees now stand."""
+    statement = (
+        select(dispatch_table.c.state)
+        .join(recipient_table, recipient_table.c.dispatch_id == dispatch_table.c.id)
+        .where(recipient_table.c.document_id == document_id, recipient_table.c.replaced_by.is_(None))
+        .distinct()
+    )
+    return frozenset(DispatchState(row[0]) for row in await tx.execute(statement))
 
 
 # packets
@@ -536,6 +570,13 @@ async def add_arrival(tx: Transaction, arrival: Arrival) -> None:
 async def find_arrival(tx: Transaction, id: str) -> Arrival | None:
     """The arrival with our id."""
     row = (await tx.execute(select(arrival_table).where(arrival_table.c.id == id))).mappings().first()
+    return _arrival(row) if row else None
+
+
+async def hold_arrival(tx: Transaction, id: str) -> Arrival | None:
+    """The arrival with our id, held until the transaction ends."""
+    statement = select(arrival_table).where(arrival_table.c.id == id).with_for_update()
+    row = (await tx.execute(statement)).mappings().first()
     return _arrival(row) if row else None
 
 

@@ -34,6 +34,12 @@ class DocumentsSettings(BaseModel):
     status_repeats: int = Field(
         6, ge=1, le=50, description="How often a status of unknown outcome is sent in all; a status twice harms nobody."
     )
+    ambiguous_repeats: int = Field(
+        4,
+        ge=1,
+        le=50,
+        description="How often a packet is sent in all when the axis answers with a code that may pass (21, unknown ones).",
+    )
     max_recipients: int = Field(500, ge=1, le=10_000, description="Recipients of one document; bounds its packet.")
     max_files: int = Field(200, ge=0, le=10_000, description="Files of one document; bounds its packet.")
     send_horizon_hours: int = Field(
@@ -44,6 +50,20 @@ class DocumentsSettings(BaseModel):
     )
     held_seconds: int = Field(
         30, ge=1, description="Seconds between looks at a connection that observes or is stopped, by what waits for it."
+    )
+    settle_first_seconds: float = Field(
+        15.0, gt=0, le=3600, description="Seconds after a send of unknown outcome until its evidence is looked for."
+    )
+    settle_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Seconds between looks for evidence of a send of unknown outcome."
+    )
+    settle_minutes: float = Field(
+        60.0, gt=0, le=10_080, description="Minutes for which evidence is looked for before a person is asked."
+    )
+    settle_by_dates: bool = Field(
+        True,
+        description="Whether the sent list of a time is looked through where the axis's id is not known; "
+        "only a single row that names our document is believed.",
     )
 
     def ack_of(self, reason: str | None) -> AckUnreadable:

@@ -13,6 +13,7 @@ class DeliveryState(StrEnum):
     CLAIMED = "claimed"
     HANDED_OVER = "handed_over"
     SET_APART = "set_apart"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,9 +145,11 @@ async def open_deliveries(
     return [_delivery(row) for row in (await tx.execute(statement)).mappings()]
 
 
-async def find_delivery(tx: Transaction, id: str) -> Delivery | None:
+async def find_delivery(tx: Transaction, id: str, *, lock: bool = True) -> Delivery | None:
     """The delivery with our id, locked for this transaction."""
-    statement = select(delivery_table).where(delivery_table.c.id == id).with_for_update()
+    statement = select(delivery_table).where(delivery_table.c.id == id)
+    if lock:
+        statement = statement.with_for_update()
     row = (await tx.execute(statement)).mappings().first()
     return _delivery(row) if row else None
 

@@ -85,6 +85,10 @@ class Jobs:
         """How many jobs there are, by kind and state."""
         return await repository.counts(tx)
 
+    async def reasons(self, tx: Transaction, kind: str, key: str) -> list[tuple[str, str]]:
+        """(ISO time, reason) of the latest attempts of a job that failed, oldest first."""
+        return [(one["at"], one["reason"]) for one in await repository.reasons_of(tx, kind, key)]
+
     async def oldest(self, tx: Transaction) -> list[JobAge]:
         """Since when the oldest unfinished jobs have been due, by kind and state."""
         return await repository.oldest(tx)

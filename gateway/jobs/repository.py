@@ -107,6 +107,13 @@ async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState]:
     return found.id, JobState(found.state)
 
 
+async def reasons_of(tx: Transaction, kind: str, key: str) -> list[dict[str, str]]:
+    """Why attempts of the job of this kind and key failed; none where there is no such job."""
+    statement = select(job.c.reasons).where(job.c.kind == kind, job.c.key == key)
+    found = (await tx.execute(statement)).scalar()
+    return found if isinstance(found, list) else []
+
+
 async def arm(tx: Transaction, job_id: str, new: NewJob) -> None:
     """Bring a finished job back as if new; its token goes on growing and its reasons stay."""
     await tx.execute(update(job).where(job.c.id == job_id).values(**_armed(new)))

@@ -6,7 +6,8 @@ from gateway.directory import catalogue, units
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.arriving import ArrivedStatus
-from gateway.documents.model import Direction, DispatchState, Document, DocumentState, Recipient
+from gateway.documents.model import Direction, DispatchState, Document, Recipient
+from gateway.documents.standing import prove_arrived
 from gateway.edxml.model import StaffInfo
 from gateway.statuses import repository
 from gateway.statuses.codes import STATUS_CODES, normal_code
@@ -37,53 +38,31 @@ class Receiver:
             return None
         await repository.add(tx, event)
         if recipient is not None:
-            event = await self._move(tx, document, recipient, event)
+            event = await self._move(tx, recipient, event)
         await self._tell(tx, Happening.STATUS_RECEIVED, event, recipient)
         if event.code not in STATUS_CODES:
             await self._tell(tx, Happening.ALARM_STATUS_CODE, event, recipient)
         return None
 
-    async def _move(self, tx: Transaction, document: Document, recipient: Recipient, event: StatusEvent) -> StatusEvent:
+    async def _move(self, tx: Transaction, recipient: Recipient, event: StatusEvent) -> StatusEvent:
         steps = [
             Step(one.source_time, one.code)
             for one in await repository.of_recipient(tx, recipient.id)
             if one.direction is Direction.IN
         ]
         state = fold(steps)
-        await self._settle_unknown(tx, document, recipient, event)
+        await self._settle_unknown(tx, recipient, event)
         if (state.code, state.at) == (recipient.processing_code, recipient.processing_at):
             return event
         await documents.set_processing(tx, recipient.id, state.code, state.at)
         await repository.set_moved(tx, event.id)
         return replace(event, moved=True)
 
-    async def _settle_unknown(
-        self, tx: Transaction, document: Document, recipient: Recipient, event: StatusEvent
-    ) -> None:
+    async def _settle_unknown(self, tx: Transaction, recipient: Recipient, event: StatusEvent) -> None:
         """A receiver's status is evidence that the axis took the packet (rule 2)."""
         if recipient.transport_state is not DispatchState.UNKNOWN:
             return
-        dispatch = await documents.find_dispatch(tx, recipient.dispatch_id)
-        if dispatch is None:
-            return
-        proved = replace(
-            dispatch,
-            state=DispatchState.ACCEPTED,
-            reason="proved_by_status",
-            changed_at=event.recorded_at,
-        )
-        await documents.save_dispatch(tx, proved)
-        await documents.set_document_state(tx, document.id, DocumentState.SENT, event.recorded_at)
-        await self._announce(
-            tx,
-            Announcement(
-                kind=Happening.SENT,
-                at=event.recorded_at,
-                unit_code=document.unit_code,
-                document=document.id,
-                data={"dispatch": dispatch.id, "reason": "proved_by_status"},
-            ),
-        )
+        await prove_arrived(tx, self._announce, recipient.dispatch_id, "proved_by_status", event.recorded_at)
 
     async def _tell(self, tx: Transaction, kind: Happening, event: StatusEvent, recipient: Recipient | None) -> None:
         data = {"code": event.code, "from": event.other_code, "moved": "true" if event.moved else "false"}

@@ -13,6 +13,7 @@ from gateway.api.clients import Clients
 from gateway.api.meters import Figures, Meters
 from gateway.api.ops import Check, Reading
 from gateway.api.settings import ApiSettings
+from gateway.desk.acting import Desk
 from gateway.directory import connections, units
 from gateway.directory.records import NewConnection, NewUnit
 from gateway.documents.outgoing import Outgoing
@@ -108,6 +109,7 @@ def assembled(
         claims=Claims(inbox, Notices(store=store, clock=clock, settings=handover)),
         feed=feed,
         jobs=jobs,
+        desk=Desk(store=store, jobs=jobs, announce=feed.announce, clock=clock),
         caller=Caller(CallSettings(hosts=frozenset(), seconds=1), read_secret=lambda _: "", clock=clock),
         busy=busy,
         checks=checks,

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [ROOT / "docs" / name for name in ("integration.md", "integration.vi.md")]
 ANSWERING = [
     *sorted((ROOT / "gateway" / "api").glob("*.py")),
+    *sorted((ROOT / "gateway" / "desk").glob("*.py")),
     *sorted((ROOT / "gateway" / "documents").glob("*.py")),
     *sorted((ROOT / "gateway" / "handover").glob("*.py")),
     *sorted((ROOT / "gateway" / "statuses").glob("*.py")),

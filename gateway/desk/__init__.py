@@ -1,0 +1,1 @@
+"""The desk for what went wrong: a person looks at it, decides, and every decision is written down."""
