@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import cast
 
 from sqlalchemy.exc import IntegrityError
 
-from gateway.axis.port import Axis, AxisError, AxisRefused, Transport
+from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
 from gateway.directory import catalogue, connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
@@ -33,7 +33,7 @@ from gateway.edxml.normal import FileDigest, meaning_hash
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.edxml.sinks import Sink
 from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
-from gateway.jobs import Claimed, Dead, Done, Jobs, Outcome, Retry
+from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
 from gateway.problems import Text
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
@@ -91,6 +91,8 @@ class Arriver:
             connection = await connections.find(tx, arrival.connection_id) if arrival else None
         if arrival is None or connection is None:
             return Dead("arrival_missing")
+        if connection.stopped_reason:
+            return self._later()
         try:
             axis = await self._axis_of(connection)
             if arrival.state is ArrivalState.BOOKED:
@@ -105,6 +107,9 @@ class Arriver:
                 return Retry(SetApart.NOT_SCANNED)
             await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
+            if isinstance(error, AxisRefused) and error.error_class is ErrorClass.CONFIGURATION:
+                await self._stop(job, connection, reason_of(error))
+                return self._later()
             return Retry(reason_of(error))
         except (BlobMissing, BlobDamaged) as trouble:
             await self._fetch_again(job, arrival, trouble.code)
@@ -112,15 +117,30 @@ class Arriver:
         return Done()
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
-        """The policy gives up: the item is set apart and blocks nothing."""
+        """The policy gives up: what was read is set apart and blocks nothing; what never came is tried at each poll."""
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             arrival = await repository.find_arrival(tx, job.key)
             if arrival is None or arrival.state not in (ArrivalState.BOOKED, ArrivalState.FETCHED):
                 return
+            if arrival.state is ArrivalState.BOOKED and arrival.unreadable_sha256 is None:
+                await self._alarm(tx, Happening.ALARM_NOT_FETCHED, replace(arrival, reason=reason[:100]))
+                return
             unscanned = reason == SetApart.NOT_SCANNED
             kind = Happening.ALARM_ATTACHMENT if unscanned else Happening.ALARM_QUARANTINE
             await self._set_apart(tx, arrival, reason, (), kind)
+
+    def _later(self) -> Again:
+        return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
+
+    async def _stop(self, job: Claimed, connection: Connection, reason: str) -> None:
+        """A wrong secret is nobody's packet's fault: all wait until the configuration is mended."""
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, job.lease)
+            now = self._clock()
+            await connections.stop(tx, connection.id, reason, now)
+            data = {"connection": connection.id, "reason": reason}
+            await self._announce(tx, Announcement(kind=Happening.ALARM_CONNECTION, at=now, data=data))
 
     async def _fetch(self, job: Claimed, arrival: Arrival, axis: Axis) -> Arrival:
         out = self._blobs.create()
@@ -230,6 +250,8 @@ class Arriver:
         if secrecy.marked_fields(packet.message_header):
             return await self._set_apart(tx, arrival, "secret", read.findings, Happening.ALARM_SECRECY)
         ours = await self._own_units(tx, arrival, connection, packet)
+        if not ours and arrival.state is ArrivalState.STRANGER:
+            return arrival
         if not ours:
             await self._alarm(tx, Happening.ALARM_STRANGER, arrival)
             return await self._save(tx, arrival, ArrivalState.STRANGER, reason="not_addressed_to_us")

@@ -11,6 +11,7 @@ from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.lanes import STATUS_LANE
 from gateway.documents.model import Direction, Dispatch, DispatchState, Document, DocumentState
 from gateway.edxml.checks import check_status
+from gateway.edxml.findings import Finding
 from gateway.edxml.model import Organ, ResponseFor, StaffInfo, StatusHeader, StatusPacket
 from gateway.jobs import Jobs
 from gateway.problems import Kind, Problem, Text, first_of
@@ -22,6 +23,15 @@ from gateway.store import Transaction, new_id
 from gateway.times import Clock
 
 NOBODY = Staff()
+_NO_ID = "N.MessageHeader.ResponseFor.DocumentId"
+_POINTERS = {
+    "/message_header/description": "/description",
+    "/message_header/timestamp": "/source_time",
+    "/message_header/staff_info/department": "/staff/department",
+    "/message_header/staff_info/staff": "/staff/staff",
+    "/message_header/staff_info/email": "/staff/email",
+    "/message_header/staff_info/mobile": "/staff/mobile",
+}
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """A step reported later than this after our present would stand before all that follow."""
 
@@ -85,6 +95,19 @@ class Reporter:
             events.append(_same(earlier, event) or await self._record(tx, document, event, correlation_id))
         return events
 
+    async def _alarm(self, tx: Transaction, document: Document, event: StatusEvent) -> None:
+        """The document came without an id: its sender cannot be told of what, only a person can tell them."""
+        await self._announce(
+            tx,
+            Announcement(
+                kind=Happening.ALARM_UNSAYABLE,
+                at=event.recorded_at,
+                unit_code=document.unit_code,
+                document=document.id,
+                data={"code": event.code, "to": event.other_code},
+            ),
+        )
+
     async def _record(
         self, tx: Transaction, document: Document, event: StatusEvent, correlation_id: str | None
     ) -> StatusEvent:
@@ -93,11 +116,13 @@ class Reporter:
             raise LookupError("the unit of a document is missing")
         from_code = _our_code(document, unit)
         packet = _packet(document, unit, from_code, event)
-        if problem := first_of(
-            [_problem(finding.code, finding.message) for finding in check_status(packet) if finding.is_error]
-        ):
+        findings = [finding for finding in check_status(packet) if finding.is_error]
+        if problem := first_of([_finding_problem(finding) for finding in findings if not _is_theirs(finding)]):
             raise problem
-        if not document.muted:
+        sayable = not any(finding.code == _NO_ID for finding in findings)
+        if not sayable:
+            await self._alarm(tx, document, event)
+        if sayable and not document.muted:
             dispatch = _dispatch(document, unit, from_code, event)
             event = replace(event, dispatch_id=dispatch.id)
             await documents.add_dispatch(tx, dispatch)
@@ -115,6 +140,21 @@ class Reporter:
             ),
         )
         return event
+
+
+def _is_theirs(finding: Finding) -> bool:
+    """Whether it speaks of what we only echo: nobody here can correct it, and a document with it was accepted."""
+    return finding.pointer is not None and finding.pointer.startswith("/message_header/response_for")
+
+
+def _finding_problem(finding: Finding) -> Problem:
+    return Problem(
+        finding.code,
+        Kind.INVALID,
+        finding.message,
+        Text("Sửa trường được nêu rồi gửi lại.", "Correct the named field and send again."),
+        field=_POINTERS.get(finding.pointer or "", finding.pointer),
+    )
 
 
 async def status_packet_of(tx: Transaction, status_event_id: str) -> StatusPacket:
@@ -207,7 +247,7 @@ def _packet(document: Document, unit: Unit, from_code: str, event: StatusEvent) 
             response_for=ResponseFor(
                 organ_id=event.other_code,
                 code="/".join(part for part in (number, notation) if part) or None,
-                document_id=document.document_id or header.document_id,
+                document_id=header.document_id,
                 promulgation_date=header.promulgation_info.promulgation_date,
             ),
             staff_info=StaffInfo(department=staff.department, staff=staff.staff, email=staff.email, mobile=staff.mobile)

@@ -245,3 +245,20 @@ async def test_a_status_to_two_units_keeps_them_apart(world: World) -> None:
     await until(both)
     said = [one["from_code"] for one in await world.axis.packets(partner.id_of(number), "status")]
     assert sorted(said) == sorted([DEPARTMENT, OTHER])
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"), [(b"Code", True), (b"DocumentId", False)], ids=["without a number", "without a DocumentId"]
+)
+async def test_a_document_that_lacks_what_a_status_names_is_handed_over_all_the_same(
+    world: World, lost: bytes, told: bool
+) -> None:
+    number = f"lacking-{lost.decode()}"
+    whole = partner.document(number)
+    start, end = whole.index(b"<edXML:%s>" % lost), whole.index(b"</edXML:%s>" % lost) + len(b"</edXML:%s>" % lost)
+    await world.axis.lay(whole[:start] + whole[end:])
+    of = partner.id_of(number) if told else ""
+    (claim,) = await world.receiver.claims(1, of=of)
+    await world.receiver.confirm(claim)
+    alarms = await world.receiver.events("alarm.status_cannot_be_sent")
+    assert [one for one in alarms if one["document"] == claim["document"]["id"]] == [] if told else alarms
