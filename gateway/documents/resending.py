@@ -59,9 +59,13 @@ class Resender:
     async def again(self, tx: Transaction, dispatch: Dispatch, reason: str) -> Dispatch:
         """The same dispatch with the same bytes; where its packet was lost it is built anew. It must not be under way.
 
-        Raises Problem `document.id_used` where the DocumentId was used for another document since.
+        Raises Problem `document.id_used` where the DocumentId was used for another document since, and
+        `recipient.sent_since` where a later dispatch went to one of its recipients.
         """
         document = await self._document(tx, dispatch.document_id)
+        standing = {one.id for one in await repository.recipients_of(tx, document.id)}
+        if any(one.id not in standing for one in await repository.recipients_of_dispatch(tx, dispatch.id)):
+            raise _sent_since()
         await _take_key(tx, document)
         keeps = dispatch.packet_id is not None and not (dispatch.reason or "").startswith("blob")
         waiting = replace(
@@ -269,6 +273,18 @@ def _twice(code: str) -> Problem:
         Text(f"{code} đã là nơi nhận của văn bản này.", f"{code} is a recipient of this document already."),
         Text("Gửi lại cho nơi nhận đó.", "Send again to that recipient."),
         field="/right",
+    )
+
+
+def _sent_since() -> Problem:
+    return Problem(
+        "recipient.sent_since",
+        Kind.CONFLICT,
+        Text(
+            "Một nơi nhận của lần gửi này đã được gửi lại sau đó; gửi lại cả gói sẽ thành hai bản.",
+            "One of its recipients was sent to again since; the whole packet would give it two copies.",
+        ),
+        Text("Dùng resend với các nơi nhận còn lại.", "Use resend with the remaining recipients."),
     )
 
 

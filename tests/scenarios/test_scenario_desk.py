@@ -287,3 +287,40 @@ async def test_a_refused_document_is_sent_again_when_the_axis_takes_it(world: Wo
     assert tried["done"]
     await world.sender.until_state(address, "sent")
     assert len(await world.axis.packets(id_of(document))) == 1
+
+
+async def test_a_packet_of_which_one_recipient_was_sent_to_since_does_not_leave_whole_again(world: World) -> None:
+    await world.axis.http.post(f"{world.axis.address}/_sim/units", json={"code": PARTNER, "locked": True})
+    document = a_document(to=(PARTNER, DEPARTMENT))
+    address = await world.sender.sent(document)
+    shown = await world.sender.until_state(address, "refused")
+    await world.axis.http.post(f"{world.axis.address}/_sim/units", json={"code": PARTNER, "locked": False})
+    line = await _dispatch_of(world.sender, shown)
+    body: Json = {"recipients": [DEPARTMENT], "reason": "Gửi trước cho đơn vị này"}
+    assert (await world.sender.post(f"{address}/resend", body)).status_code == 200
+    await world.receiver.claims(of=id_of(document))
+    again = {"ids": [line["id"]], "reason": "x"}
+    (tried,) = (await world.sender.post("/v1/desk:send-again", again)).json()["items"]
+    assert (tried["done"], tried["code"]) == (False, "recipient.sent_since")
+    rest: Json = {"recipients": [PARTNER], "reason": "Trục đã mở khóa"}
+    assert (await world.sender.post(f"{address}/resend", rest)).status_code == 200
+    await world.sender.until_state(address, "sent")
+    receivers = [one["to_codes"] for one in await world.axis.packets(id_of(document))]
+    assert receivers == [[DEPARTMENT], [PARTNER]]
+
+
+async def test_what_the_document_system_rejected_too_often_is_offered_again_or_discarded(world: World) -> None:
+    number = a_number()
+    await world.axis.lay(partner.document(number))
+    for _ in range(2):
+        (claim,) = await world.receiver.claims(of=partner.id_of(number))
+        body = {"lease": claim["lease"], "reason": "Hết chỗ"}
+        assert (await world.receiver.post(f"/v1/inbox/{claim['id']}/reject", body)).status_code == 200
+    (line,) = [one for one in await _on_desk(world.receiver, sort="delivery") if one["id"] == claim["id"]]
+    assert (line["state"], line["reason"], line["attempts"]) == ("set_apart", "Hết chỗ", 2)
+    again = {"ids": [line["id"]], "reason": "Đã dọn đĩa"}
+    (tried,) = (await world.receiver.post("/v1/desk:send-again", again)).json()["items"]
+    assert tried["done"]
+    (claim,) = await world.receiver.claims(of=partner.id_of(number))
+    await world.receiver.confirm(claim)
+    assert (await world.receiver.document(claim["document"]["href"]))["state"] == "handed_over"
