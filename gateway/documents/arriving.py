@@ -51,6 +51,7 @@ class ArrivedStatus:
 StatusReceiver = Callable[[Transaction, ArrivedStatus], Awaitable[str | None]]
 """Registered by `statuses`: records the status in the transaction it is given; a reason when it fits no document."""
 
+_STAY_APART = (ArrivalState.QUARANTINED, ArrivalState.DISCARDED)
 _ACK = {AckUnreadable.FAIL: Transport.FAIL, AckUnreadable.DONE: Transport.DONE}
 
 
@@ -375,13 +376,22 @@ class Arriver:
             state = Transport(arrival.acknowledged_as)  # it keeps the word that it was given before
         self._passed("arrival.acknowledged")
         now = self._clock()
-        apart = arrival.state in (ArrivalState.QUARANTINED, ArrivalState.DISCARDED)
-        kept = arrival.state if apart else ArrivalState.ACKNOWLEDGED
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
+            current = await repository.hold_arrival(tx, arrival.id)
+            if current is None:
+                return
+            # A person may have discarded it, or had it read again, while the axis was told.
+            stays = current.state is not arrival.state or current.state in _STAY_APART
             await repository.save_arrival(
                 tx,
-                replace(arrival, state=kept, acknowledged_at=now, acknowledged_as=state.value, changed_at=now),
+                replace(
+                    current,
+                    state=current.state if stays else ArrivalState.ACKNOWLEDGED,
+                    acknowledged_at=now,
+                    acknowledged_as=state.value,
+                    changed_at=now,
+                ),
             )
 
     def _what_to_say(self, arrival: Arrival) -> Transport | None:
