@@ -12,7 +12,8 @@ import partner
 import pytest
 import pytest_asyncio
 from backup_parts import Databases, backed_up, databases_in, quiet, restored, restored_from
-from sqlalchemy import select, text
+from pydantic import JsonValue
+from sqlalchemy import Table, select, text
 from world import DEPARTMENT, RECEIVING, SENDER, SENDING, a_document, axis, node, node_settings, prepare, until
 
 from gateway import app, settings
@@ -26,7 +27,7 @@ from gateway.documents.repository import dispatch_table, document_table
 from gateway.handover.repository import event_table
 from gateway.installation import repository as installation
 from gateway.problems import Problem
-from gateway.store import BlobMissing, FolderBlobs, Store, metadata, migrate
+from gateway.store import BlobMissing, FolderBlobs, Store, Transaction, metadata, migrate
 
 EITHER = pytest.mark.parametrize(
     "kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres, id="postgresql")]
@@ -107,6 +108,25 @@ async def test_new_events_are_numbered_far_beyond_those_of_the_backup(
         numbers = [row[0] for row in await tx.execute(select(event_table.c.seq).order_by(event_table.c.seq))]
     await store.close()
     assert numbers[-1] > numbers[-2] + 900_000
+
+
+@EITHER
+async def test_what_is_committed_during_a_backup_is_not_half_in_it(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    wanted = node_settings(databases.whole(kind), tmp_path / "running")
+    (tmp_path / "running").mkdir()
+    rows = rows_of.rows
+
+    async def while_written(tx: Transaction, of: Table) -> AsyncIterator[list[JsonValue]]:
+        if of.name == "unit":  # its connection's table has been read by now
+            await prepare(wanted, "http://127.0.0.1:9", tmp_path / "running", SENDING, [SENDER])
+        async for row in rows(tx, of):
+            yield row
+
+    monkeypatch.setattr(rows_of, "rows", while_written)
+    manifest = await backed_up(wanted, tmp_path / "backup")
+    assert {one.name: one.rows for one in manifest.tables if one.rows} == {}
 
 
 async def test_every_table_is_kept_or_speaks_of_the_machine(small: settings.Settings) -> None:

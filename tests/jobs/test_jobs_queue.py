@@ -349,3 +349,29 @@ async def test_putting_a_due_job_is_told_after_the_commit(store: Store, jobs: Jo
     unlisten()
     await put(store, jobs, "3")
     assert told == ["told"]
+
+
+async def test_what_a_wrong_clock_put_off_is_due_once_the_clock_is_right(
+    store: Store, jobs: Jobs, clock: FakeClock
+) -> None:
+    await put(store, jobs, "late", run_at=clock() + timedelta(minutes=2))
+    await put(store, jobs, "left")
+    assert [one.key for one in await claim(store, jobs)] == ["left"]
+    clock.advance(-3600)
+    assert await claim(store, jobs) == []
+    async with store.begin() as tx:
+        await jobs.clock_was_wrong(tx, 60)
+    assert [one.key for one in await claim(store, jobs)] == ["late"]
+    clock.advance(61)
+    assert {one.key: one.taken_over for one in await claim(store, jobs)} == {"late": True, "left": True}
+
+
+async def test_who_lives_keeps_its_lease_when_the_clock_was_wrong(store: Store, jobs: Jobs, clock: FakeClock) -> None:
+    await put(store, jobs, "1")
+    (claimed,) = await claim(store, jobs)
+    clock.advance(-3600)
+    async with store.begin() as tx:
+        await jobs.clock_was_wrong(tx, 60)
+        assert await jobs.extend(tx, claimed.lease, 90)
+    clock.advance(61)
+    assert await claim(store, jobs) == []

@@ -287,3 +287,12 @@ async def test_a_full_database_is_named_as_full(shelves: Store) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"database\.full"):
         await fill()
     assert await numbers(shelves) == []
+
+
+async def test_a_snapshot_sees_one_moment_however_long_it_lasts(shelves: Store) -> None:
+    async with shelves.snapshot() as tx:
+        before = (await tx.execute(select(thing.c.number))).scalars().all()
+        async with shelves.begin() as writing:
+            await writing.execute(insert(thing).values(number=7, shelf="trên"))
+        assert (await tx.execute(select(thing.c.number))).scalars().all() == before == []
+    assert await numbers(shelves) == [7]
