@@ -1,10 +1,12 @@
 """Databases, blobs and clocks for every room's tests. Nothing here reads the real clock or a real configuration."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from clocks import FakeClock
@@ -13,6 +15,11 @@ from postgres import Postgres, PostgresMissing, running
 from rooms import import_repositories
 
 from gateway.store import FolderBlobs, Store, StoreSettings, metadata, migrate
+
+# `make test` looks at few examples of each property; HYPOTHESIS_PROFILE=thorough at many, by hand.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),

@@ -62,7 +62,7 @@ def test_multipart_gives_the_same_files_wherever_it_is_cut_into_pieces(files: li
 
 
 @given(contents, cuts, st.booleans(), st.booleans())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_json_gives_the_same_files_wherever_it_is_cut_into_pieces(
     files: list[bytes], places: list[int], escaped: bool, spaced: bool
 ) -> None:
@@ -77,7 +77,7 @@ def test_json_gives_the_same_files_wherever_it_is_cut_into_pieces(
 
 
 @given(contents, st.integers(0, 3000), st.binary(min_size=1, max_size=6), st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_a_damaged_body_is_read_or_refused_but_never_breaks_anything(
     files: list[bytes], at: int, junk: bytes, as_json: bool
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_damaged_body_is_read_or_refused_but_never_breaks_anything(
 
 
 @given(st.integers(0, 3000), st.booleans())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 def test_a_body_cut_anywhere_is_refused(at: int, as_json: bool) -> None:
     said = document(names(1))
     good = json.dumps(with_content(said, [b"abc"])).encode() if as_json else upload(said, [b"abc"]).rstrip()

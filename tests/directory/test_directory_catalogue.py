@@ -343,7 +343,7 @@ async def test_a_list_for_no_connection_is_refused(directory: Store, clock: Fake
         await _list(directory, [], clock, "none")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text("GH0123.x-", max_size=5))
 def test_without_a_list_of_the_axis_only_bodies_of_the_level_1_list_are_known(code: str) -> None:
     found = catalogue._Known(listed={}, claims={}, units={}, pairs=()).standing(code, TODAY)

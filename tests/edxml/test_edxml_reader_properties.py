@@ -153,7 +153,7 @@ MUTATIONS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=350)
+@settings(deadline=None, max_examples=60)
 @given(
     packet=st.sampled_from(GOOD),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), MUTATIONS), min_size=1, max_size=4),
@@ -181,7 +181,7 @@ def test_a_damaged_packet_is_read_or_refused_with_a_code_however_it_is_cut(
 _CODE = re.compile(r"[A-Z](\.[A-Za-z-]+)+")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=400))
 def test_bytes_that_are_no_packet_are_refused(data: bytes) -> None:
     assert not read(data).readable

@@ -209,7 +209,7 @@ def test_a_deflate_stream_with_more_behind_its_end_is_refused() -> None:
     assert refused(bytes(archive)) == "Z.Damaged"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=4),
     cut=st.integers(0, len(GOOD)),
@@ -222,7 +222,7 @@ def test_a_changed_archive_is_opened_right_or_refused(changes: list[tuple[int, i
         assert opened(bytes(archive), replace(Limits(), unzip_free_bytes=1000)) == DATA
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(junk=st.binary(max_size=300))
 def test_junk_is_no_archive(junk: bytes) -> None:
     with pytest.raises(ZipRefused):

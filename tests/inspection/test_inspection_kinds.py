@@ -167,7 +167,7 @@ def test_the_tables_belong_together() -> None:
     assert set(MIMES.values()) <= set(Family)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=300), name=st.text(max_size=30), content_type=st.none() | st.text(max_size=30))
 def test_any_bytes_under_any_name_get_facts(content: bytes, name: str, content_type: str | None) -> None:
     file = FileToInspect(position=1, attachment_name=name, content_type=content_type, source=Held(content))

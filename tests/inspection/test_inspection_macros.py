@@ -175,7 +175,7 @@ def test_a_large_workbook_is_read_only_at_its_beginning() -> None:
 BASES = [docm(), docx(), odf("text"), ole({"Workbook": workbook(1), "Macros": {"VBA": {"dir": b"x"}}})]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     base=st.sampled_from(BASES),
     edits=st.lists(st.tuples(st.integers(0, 2**16), st.binary(min_size=1, max_size=8)), max_size=6),
@@ -189,7 +189,7 @@ def test_damaged_files_never_end_in_an_error(base: bytes, edits: list[tuple[int,
     assert found(bytes(content[: len(content) - cut % (len(content) // 2)])) in Macros
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(at=st.integers(24, 511), value=st.integers(0, 2**32 - 1))
 def test_any_number_in_an_ole_header_is_survived(at: int, value: int) -> None:
     content = bytearray(BASES[-1])
