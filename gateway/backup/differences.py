@@ -155,7 +155,7 @@ async def _held(store: Store, restoration: Restoration, sent: list[SentSince]) -
             if document is None:
                 continue
             is_document = dispatch.message_type is MessageType.EDOC
-            recipients = await documents.recipients_of(tx, document.id) if is_document else []
+            recipients = await documents.recipients_of_dispatch(tx, dispatch.id) if is_document else []
             notation = "/".join(part for part in (document.number, document.notation) if part) or None
             found.append(
                 HeldDispatch(
@@ -165,7 +165,7 @@ async def _held(store: Store, restoration: Restoration, sent: list[SentSince]) -
                     document_id=document.document_id,
                     notation=notation,
                     from_code=dispatch.from_code,
-                    to_codes=tuple(one.code for one in recipients if one.dispatch_id == dispatch.id),
+                    to_codes=tuple(one.code for one in recipients),
                     in_backup=states.get(dispatch.id),
                     created_at=dispatch.created_at,
                     seen_as=_seen_as(dispatch, notation, sent) if is_document else None,

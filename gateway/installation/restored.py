@@ -8,7 +8,8 @@ from gateway.axis.port import MessageType
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.dispatching import announce_end
-from gateway.documents.model import Dispatch, DispatchState, DocumentState
+from gateway.documents.model import Dispatch, DispatchState
+from gateway.documents.standing import move_document
 from gateway.installation import repository
 from gateway.installation.repository import Restoration
 from gateway.jobs import Jobs
@@ -71,8 +72,7 @@ async def call_unknown(tx: Transaction, dispatch: Dispatch, reason: str, announc
     """It may have left: it is never sent by itself, evidence or a person settles it."""
     unknown = replace(dispatch, state=DispatchState.UNKNOWN, reason=reason, changed_at=now)
     await documents.save_dispatch(tx, unknown)
-    if dispatch.message_type is MessageType.EDOC:
-        await documents.set_document_state(tx, dispatch.document_id, DocumentState.UNKNOWN, now)
+    await move_document(tx, unknown)
     await announce_end(tx, announce, unknown)
 
 
