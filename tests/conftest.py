@@ -1,6 +1,7 @@
 """Databases, blobs and clocks for every room's tests. Nothing here reads the real clock or a real configuration."""
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +26,17 @@ DATABASES = [
     pytest.param("sqlite", id="sqlite"),
     pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgres),
 ]
+
+
+@pytest.fixture(autouse=True)
+def same_logging() -> Iterator[None]:
+    """What a test sets of logging ends with it: at DEBUG every request would write pages."""
+    root = logging.getLogger()
+    level = root.level
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture

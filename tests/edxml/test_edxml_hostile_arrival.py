@@ -26,7 +26,6 @@ SAMPLE = (
     "10 000 attachments",
     "base64 with junk",
     "zip with overlapping entries",
-    "encrypted zip",
 )
 
 
