@@ -5,7 +5,7 @@ All write in the caller's transaction and never commit. Nothing here decides by 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
@@ -32,6 +32,9 @@ def reduced(packet: DocumentPacket, recipients: Sequence[Recipient], at: datetim
     known = {one.organ_id: one for one in header.to}
     to = tuple(known.get(one.code) or Organ(organ_id=one.code, organ_name=one.name) for one in recipients)
     local = at.astimezone(VIETNAM).replace(microsecond=0)
+    before = [hop.timestamp for hop in packet.trace_header_list.trace_headers if hop.timestamp]
+    if before:  # wire times have whole seconds: within one, the two packets would say the same
+        local = max(local, max(before).astimezone(VIETNAM) + timedelta(seconds=1))
     hops = tuple(hop.model_copy(update={"timestamp": local}) for hop in packet.trace_header_list.trace_headers)
     return DocumentPacket(
         message_header=header.model_copy(update={"to": to}),
