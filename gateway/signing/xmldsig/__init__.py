@@ -1,0 +1,1 @@
+"""Ordinary enveloped XML signatures (XMLDSig): looked at closely before xmlsec sees them."""
