@@ -358,7 +358,13 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     traffic = Traffic(
-        store=store, breakers=breakers, stops=stops, place_among_nodes=nodes.place, resize=axes.resize, clock=clock
+        store=store,
+        breakers=breakers,
+        stops=stops,
+        place_among_nodes=nodes.place,
+        resize=axes.resize,
+        clock=clock,
+        secrets_every=timedelta(seconds=settings.documents.held_seconds / 6),
     )
     lateness = Lateness(
         store=store,
@@ -403,7 +409,14 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         shares_of=traffic.shares,
     )
     health = Health(
-        store=store, blobs=blobs, jobs=jobs, nodes=nodes, standing=standing, clock=clock, settings=settings.serve
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        nodes=nodes,
+        standing=standing,
+        breakers=breakers,
+        clock=clock,
+        settings=settings.serve,
     )
     api = create_api(
         ApiParts(
@@ -524,7 +537,8 @@ def _breaker_policies(settings: Settings) -> dict[str, Breaker]:
         ceiling=300.0,
         unseen=3600.0,
     )
-    return {"out": line, "in": line, "from": Breaker(failures=1, first=60.0, ceiling=900.0, unseen=900.0)}
+    first = min(2.0 * settings.documents.held_seconds, 900.0)
+    return {"out": line, "in": line, "from": Breaker(failures=1, first=first, ceiling=900.0, unseen=900.0)}
 
 
 def _measured(meters: Meters, handle: Handler) -> Handler:

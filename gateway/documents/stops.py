@@ -13,8 +13,9 @@ from gateway.directory.records import Connection
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.model import Dispatch
 from gateway.documents.outcomes import Failed
-from gateway.documents.pools import sender_of
+from gateway.documents.pools import sender_of, way_in, way_out
 from gateway.jobs import Breakers, Jobs, Phase
+from gateway.jobs.breakers import close_all, names_after
 from gateway.store import Store, Transaction
 from gateway.times import Clock
 
@@ -101,3 +102,9 @@ class Stops:
             data = {"connection": connection.id, "reason": "secret_changed"}
             await self._announce(tx, Announcement(kind=Happening.RESUMED, at=now, data=data))
         return True
+
+
+async def give_a_chance(tx: Transaction, connection_id: str, now: datetime) -> None:
+    """A person says that something was mended: nothing of a connection is left alone any more."""
+    senders = await names_after(tx, sender_of(connection_id, ""))
+    await close_all(tx, [way_out(connection_id), way_in(connection_id), *senders], now)

@@ -12,7 +12,6 @@ from gateway.store import Store, Transaction
 from gateway.times import Clock
 
 _LOOK_EVERY = timedelta(seconds=1)
-_SECRETS_EVERY = timedelta(seconds=5)
 
 PlaceAmongNodes = Callable[[Transaction], Awaitable[tuple[int, int]]]
 """This node's place among those that live, from 0, and how many they are."""
@@ -28,7 +27,10 @@ def portion(places: int, place: int, nodes: int) -> int:
 
 
 class Traffic:
-    """Answers a worker's question how much room the pools have. It looks at the database once a second."""
+    """Answers a worker's question how much room the pools have. It looks at the database once a second.
+
+    `secrets_every`: how often it looks whether the secret of a connection has changed that a wrong one has stopped.
+    """
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Traffic:
         place_among_nodes: PlaceAmongNodes,
         resize: Resize,
         clock: Clock,
+        secrets_every: timedelta,
     ) -> None:
         self._store = store
         self._breakers = breakers
@@ -46,6 +49,7 @@ class Traffic:
         self._place_among_nodes = place_among_nodes
         self._resize = resize
         self._clock = clock
+        self._secrets_every = secrets_every
         self._looked_at: datetime | None = None
         self._secrets_at: datetime | None = None
         self._known: tuple[Connection, ...] = ()
@@ -88,7 +92,7 @@ class Traffic:
             await self._breakers.look(tx)
             self._place, self._nodes = await self._place_among_nodes(tx)
         self._looked_at = now
-        if self._secrets_at is not None and timedelta(0) <= now - self._secrets_at < _SECRETS_EVERY:
+        if self._secrets_at is not None and timedelta(0) <= now - self._secrets_at < self._secrets_every:
             return
         self._secrets_at = now
         for connection in self._known:
