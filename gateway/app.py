@@ -22,6 +22,7 @@ from gateway.api import ApiParts, create_api, views
 from gateway.api.clients import Clients
 from gateway.api.logging import configure
 from gateway.api.meters import Meters
+from gateway.axis.places import Places
 from gateway.axis.port import Axis, Exchange
 from gateway.axis.settings import VxpSettings
 from gateway.axis.vxp.client import VxpClient
@@ -32,22 +33,27 @@ from gateway.directory.secret_sources import SecretFile, secret_source
 from gateway.documents.announcing import Announcement, Happening, Passed, unwatched
 from gateway.documents.arriving import Arriver
 from gateway.documents.dispatching import SETTLE_JOB, Dispatcher
+from gateway.documents.lateness.watching import LATENESS_JOB, Lateness
+from gateway.documents.outcomes import Patience
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
 from gateway.documents.settling.settler import Settler
+from gateway.documents.stops import Stops
+from gateway.documents.traffic import Traffic
 from gateway.handover.claims import Claims
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.notices.claiming import Notices
 from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.handover.webhooks.endpoints import FEED_JOB
-from gateway.handover.webhooks.patience import Breaker, LongSchedule
+from gateway.handover.webhooks.patience import Breaker as WebhookBreaker
+from gateway.handover.webhooks.patience import LongSchedule
 from gateway.handover.webhooks.telling import CALL_JOB, Webhooks
 from gateway.health import MB, Health
 from gateway.inspection import Inspector
 from gateway.installation import BlobCheck, Hold, Nodes, Standing
 from gateway.installation.standing import marry_folder
-from gateway.jobs import Again, Backoff, Claimed, Done, JobKind, Jobs, Outcome, Worker
+from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKind, Jobs, Lane, Outcome, Worker
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
@@ -98,8 +104,14 @@ def read_secret(source: str) -> str:
     )
 
 
-def axis_for(connection: Connection, secret: str, *, on_exchange: Callable[[Exchange], None] | None = None) -> Axis:
-    """The adapter of a connection. Raises Problem for options that no adapter knows."""
+def axis_for(
+    connection: Connection,
+    secret: str,
+    *,
+    on_exchange: Callable[[Exchange], None] | None = None,
+    places: Places | None = None,
+) -> Axis:
+    """The adapter of a connection; `places` are those that its users share. Raises Problem for options that no adapter knows."""
     known = {field.name for field in fields(VxpSettings)}
     options = {name: value for name, value in connection.options.items() if name in known}
     settings = VxpSettings(
@@ -109,7 +121,9 @@ def axis_for(connection: Connection, secret: str, *, on_exchange: Callable[[Exch
         max_connections=connection.max_connections,
         **options,  # type: ignore[arg-type]  # JSON values; VxpSettings checks their ranges
     )
-    return VxpClient(settings, system_id=connection.system_id, secret=secret, clock=clock, on_exchange=on_exchange)
+    return VxpClient(
+        settings, system_id=connection.system_id, secret=secret, clock=clock, on_exchange=on_exchange, places=places
+    )
 
 
 def caller_for(settings: Settings) -> Caller:
@@ -123,6 +137,9 @@ class Axes:
 
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
+        self._since = clock()
+        self._places: dict[str, Places] = {}
+        self._secrets: dict[str, str] = {}
         self._made: dict[str, tuple[datetime, Axis]] = {}
         self._retired: list[tuple[datetime, Axis]] = []
         self._skews: dict[str, float] = {}
@@ -135,11 +152,37 @@ class Axes:
             if made is not None and made[0] == connection.changed_at:
                 return made[1]
             secret = await asyncio.to_thread(read_secret, connection.secret_source)
-            axis = axis_for(connection, secret, on_exchange=partial(self._note, connection.id))
+            places = self._places.setdefault(connection.id, Places(connection.max_connections))
+            axis = axis_for(connection, secret, on_exchange=partial(self._note, connection.id), places=places)
+            self._secrets[connection.id] = secret
             self._made[connection.id] = (connection.changed_at, axis)
             if made is not None:
                 await self._retire(made[1])
             return axis
+
+    async def secret_changed(self, connection: Connection) -> bool:
+        """Whether its secret is another than this process used last.
+
+        One that this process never used counts as changed when the connection stood as it stands before we started:
+        to change a secret and start anew is what an operator does.
+        """
+        try:
+            secret = await asyncio.to_thread(read_secret, connection.secret_source)
+        except Problem:
+            return False
+        used = self._secrets.get(connection.id)
+        self._secrets[connection.id] = secret
+        if used is not None:
+            return used != secret
+        return connection.changed_at <= self._since
+
+    def resize(self, connection_id: str, places: int) -> None:
+        """Give a connection so many places in this process."""
+        known = self._places.get(connection_id)
+        if known is None:
+            self._places[connection_id] = Places(places)
+        elif known.count != places:
+            known.resize(places)
 
     def skew_of(self, connection_id: str) -> float | None:
         """Our clock minus the axis's by its last answer (seconds)."""
@@ -200,6 +243,7 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
 
 
 def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed) -> Gateway:
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     meters, bell, jobs = Meters(), Bell(), Jobs(clock)
     axes = Axes(meters)
     feed = Feed(store, bell, look_seconds=settings.handover.look_seconds)
@@ -214,6 +258,22 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         settings=settings.handover,
         passed=passed,
     )
+    breakers = Breakers(store, clock, _breaker_policies(settings), owner=owner)
+    stops = Stops(
+        store=store,
+        jobs=jobs,
+        breakers=breakers,
+        announce=feed.announce,
+        secret_changed=axes.secret_changed,
+        clock=clock,
+    )
+    horizon = settings.documents.send_horizon_hours * 3600.0
+    patient = Backoff(first=settings.documents.retry_first_seconds, factor=2.0, ceiling=600.0, horizon=horizon)
+    patience = Patience(
+        timing=patient,
+        ambiguous_repeats=settings.documents.ambiguous_repeats,
+        unknown_repeats=settings.documents.status_repeats,
+    )
     dispatcher = Dispatcher(
         store=store,
         blobs=blobs,
@@ -221,6 +281,9 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         axis_of=axes.of,
         status_packet_of=status_packet_of,
         announce=feed.announce,
+        breakers=breakers,
+        stops=stops,
+        patience=patience,
         clock=clock,
         settings=settings.documents,
         passed=passed,
@@ -232,7 +295,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store,
         jobs=jobs,
         axis_of=axes.of,
-        announce=feed.announce,
+        stops=stops,
         skew_of=axes.skew_of,
         clock=clock,
         settings=settings.documents,
@@ -246,6 +309,9 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         receive_status=Receiver(feed.announce).receive,
         inspector=inspector,
         announce=feed.announce,
+        breakers=breakers,
+        stops=stops,
+        patience=patience,
         clock=clock,
         settings=settings.documents,
         limits=settings.limits,
@@ -262,7 +328,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         announce=feed.announce,
         bell=bell,
         caller=caller,
-        breaker=Breaker(
+        breaker=WebhookBreaker(
             steps=settings.handover.retry_steps, pause_after=timedelta(hours=settings.handover.webhook_pause_hours)
         ),
         href=views.href,
@@ -271,7 +337,6 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         look_seconds=settings.handover.look_seconds,
         passed=passed,
     )
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     nodes = Nodes(
         store,
         clock,
@@ -292,8 +357,23 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
-    horizon = settings.documents.send_horizon_hours * 3600.0
-    patient = Backoff(first=settings.documents.retry_first_seconds, factor=2.0, ceiling=600.0, horizon=horizon)
+    traffic = Traffic(
+        store=store,
+        breakers=breakers,
+        stops=stops,
+        place_among_nodes=nodes.place,
+        resize=axes.resize,
+        clock=clock,
+        secrets_every=timedelta(seconds=settings.documents.held_seconds / 6),
+    )
+    lateness = Lateness(
+        store=store,
+        jobs=jobs,
+        breakers=breakers,
+        announce=feed.announce,
+        clock=clock,
+        settings=settings.documents,
+    )
 
     def measured(name: str, handle: Handler, exhausted: Exhausted | None = None) -> JobKind:
         return JobKind(name=name, handler=_measured(meters, handle), policy=patient, exhausted=exhausted)
@@ -309,6 +389,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("arrival", arriver.handle, arriver.exhausted),
             measured("poll", poller.handle),
             measured("directory", refresher.handle),
+            measured(LATENESS_JOB, lateness.handle),
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
             measured("blob_check", blob_check.handle),
@@ -325,9 +406,17 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         settings=settings.jobs,
         standing_still=standing.still,
+        shares_of=traffic.shares,
     )
     health = Health(
-        store=store, blobs=blobs, jobs=jobs, nodes=nodes, standing=standing, clock=clock, settings=settings.serve
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        nodes=nodes,
+        standing=standing,
+        breakers=breakers,
+        clock=clock,
+        settings=settings.serve,
     )
     api = create_api(
         ApiParts(
@@ -419,7 +508,7 @@ async def work_until(built: Gateway, stop: asyncio.Event) -> None:
 async def _scheduled(built: Gateway) -> bool:
     try:
         async with built.store.begin() as tx:
-            await built.jobs.put(tx, kind="schedule", key="all")
+            await built.jobs.put(tx, kind="schedule", key="all", lane=Lane.SECOND)
     except DatabaseUnavailable as error:
         _log.warning("schedule.database_unavailable", code=error.code)
         return False
@@ -438,6 +527,18 @@ def _held_after_restore(hold: Hold, seconds: int, *kinds: JobKind) -> list[JobKi
         return run
 
     return [replace(kind, handler=waiting(kind.handler)) for kind in kinds]
+
+
+def _breaker_policies(settings: Settings) -> dict[str, Breaker]:
+    """Both ways of a line are left alone alike; a sender that the axis does not know is tried now and then."""
+    line = Breaker(
+        failures=settings.documents.breaker_failures,
+        first=settings.documents.breaker_first_seconds,
+        ceiling=300.0,
+        unseen=3600.0,
+    )
+    first = min(2.0 * settings.documents.held_seconds, 900.0)
+    return {"out": line, "in": line, "from": Breaker(failures=1, first=first, ceiling=900.0, unseen=900.0)}
 
 
 def _measured(meters: Meters, handle: Handler) -> Handler:

@@ -1,7 +1,8 @@
 """What readiness and metrics look at: each check named, with the reason and what to do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -10,10 +11,11 @@ from gateway.api.ops import Check, Reading
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository as documents
+from gateway.documents.pools import sender_of, way_in, way_out
 from gateway.handover import repository as handover
 from gateway.installation import Nodes, Standing
 from gateway.installation import repository as installation
-from gateway.jobs import Jobs, JobState
+from gateway.jobs import Breakers, BreakerState, Jobs, JobState
 from gateway.problems import Problem, Text
 from gateway.settings import ServeSettings
 from gateway.store import Blobs, DatabaseUnavailable, Store
@@ -34,6 +36,7 @@ class Health:
         jobs: Jobs,
         nodes: Nodes,
         standing: Standing,
+        breakers: Breakers,
         clock: Clock,
         settings: ServeSettings,
     ) -> None:
@@ -42,13 +45,14 @@ class Health:
         self._jobs = jobs
         self._nodes = nodes
         self._standing = standing
+        self._breakers = breakers
         self._clock = clock
         self._settings = settings
         self._looked_at: datetime | None = None
         self._busy: int | None = None
 
     async def checks(self) -> Sequence[Check]:
-        """Database, disk, files, clock, nodes, a restore, and for each connection its last good poll and its clock."""
+        """Database, disk, files, clock, nodes, a restore; for each connection its last good poll, its line, its clock."""
         fixed = [
             Check("database", self._database),
             Check("blobs", self._blob_folder),
@@ -62,6 +66,7 @@ class Health:
             known = await connections.every(tx)
         for connection in known:
             fixed.append(Check(f"poll:{connection.id}", partial(self._poll, connection)))
+            fixed.append(Check(f"line:{connection.id}", partial(self._line, connection)))
             fixed.append(Check(f"clock:{connection.id}", partial(self._skew, connection)))
         return fixed
 
@@ -70,6 +75,7 @@ class Health:
         now = self._clock()
         async with self._store.read() as tx:
             known = await connections.every(tx)
+            lines = [_Line.of(one, await self._breakers.look(tx)) for one in known]
             return Figures(
                 documents=tuple(await documents.document_counts(tx)),
                 dispatches=tuple(await documents.dispatch_counts(tx)),
@@ -81,22 +87,27 @@ class Health:
                     (one.id, (now - one.last_good_poll_at).total_seconds()) for one in known if one.last_good_poll_at
                 ),
                 jobs=tuple((one.kind, one.state, one.count) for one in await self._jobs.counts(tx)),
+                breakers_open=tuple(
+                    (line.connection, way, len(names)) for line in lines for way, names in line.open.items()
+                ),
+                stopped=tuple((one.id, one.stopped_reason is not None) for one in known),
                 disk_free_bytes=self._blobs.free_bytes(),
             )
 
-    async def busy(self) -> int | None:
+    async def busy(self, coming: int) -> int | None:
         """Seconds after which to come back when disk or queue are past their marks; None when there is room.
 
-        Asked for every upload, so looked at every few seconds only.
+        `coming` bytes are still to be written: with them on it the disk must not be past its mark either. Asked for
+        every upload, so all but the disk is looked at every few seconds only.
         """
+        if await asyncio.to_thread(self._blobs.free_bytes) - coming < self._settings.disk_free_mb * MB:
+            return 300
         now = self._clock()
         if self._looked_at is None or now - self._looked_at >= _LOOK_EVERY:
             self._looked_at, self._busy = now, await self._look_for_room()
         return self._busy
 
     async def _look_for_room(self) -> int | None:
-        if await asyncio.to_thread(self._blobs.free_bytes) < self._settings.disk_free_mb * MB:
-            return 300
         try:
             await self._standing.folder()
         except DatabaseUnavailable:
@@ -196,8 +207,10 @@ class Health:
                     f"The connection is stopped: {connection.stopped_reason}.",
                 ),
                 action=Text(
-                    f"Chạy 'gateway doctor {connection.id}', sửa cấu hình rồi 'gateway connections resume {connection.id}'.",
-                    f"Run 'gateway doctor {connection.id}', correct it, then 'gateway connections resume {connection.id}'.",
+                    f"Chạy 'gateway doctor {connection.id}' và sửa: đổi khóa trong tệp hoặc 'gateway connections change' "
+                    f"thì tự chạy tiếp; còn lại dùng 'gateway connections resume {connection.id}'.",
+                    f"Run 'gateway doctor {connection.id}' and correct it: it goes on by itself when the secret's file or "
+                    f"the connection changes, else with 'gateway connections resume {connection.id}'.",
                 ),
             )
         last = connection.last_good_poll_at
@@ -220,6 +233,43 @@ class Health:
             else _mode_action(connection),
         )
 
+    async def _line(self, connection: Connection) -> Reading:
+        async with self._store.read() as tx:
+            line = _Line.of(connection, await self._breakers.look(tx))
+        senders = ", ".join(name.rpartition(":")[2] for name in line.open["from"])
+        if senders:
+            return Reading(
+                ok=False,
+                reason=Text(
+                    f"Trục chưa đăng ký mã gửi {senders}: văn bản của các mã này đang chờ.",
+                    f"The axis does not know as senders: {senders}. What they send waits.",
+                ),
+                action=Text(
+                    "Đề nghị đơn vị vận hành trục đăng ký; cổng tự thử lại ít nhất mỗi 15 phút, hoặc ngay sau "
+                    f"'gateway connections resume {connection.id}'.",
+                    "Have the axis's operator register them; it is tried every 15 minutes at least, and at once after "
+                    f"'gateway connections resume {connection.id}'.",
+                ),
+            )
+        failing = [name for way in ("out", "in") for name in line.open[way]]
+        if not failing:
+            return Reading(ok=True, reason=Text("Trục trả lời bình thường.", "The axis answers as it should."))
+        states = [self._breakers.seen(name) for name in failing]
+        since = min(shown(one.failing_since) for one in states if one.failing_since)
+        why = ", ".join(sorted({one.reason or "-" for one in states}))
+        ways = ", ".join(name.partition(":")[0] for name in failing)
+        return Reading(
+            ok=False,
+            reason=Text(
+                f"Trục lỗi từ {since} ({ways}: {why}); tạm ngừng, thử lại từng lượt một.",
+                f"The axis has failed since {since} ({ways}: {why}); left alone, tried by one at a time.",
+            ),
+            action=Text(
+                f"Chạy 'gateway doctor {connection.id}'; khi trục hoạt động lại thì tự gửi tiếp.",
+                f"Run 'gateway doctor {connection.id}'; when the axis is back, it goes on by itself.",
+            ),
+        )
+
     async def _skew(self, connection: Connection) -> Reading:
         skew, mark = connection.clock_skew_seconds, self._settings.clock_skew_seconds
         if skew is None:
@@ -233,6 +283,26 @@ class Health:
             action=Text("Đồng bộ giờ máy chủ (NTP).", "Synchronise this server's clock (NTP).")
             if off
             else Text("Không cần làm gì.", "Nothing to do."),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The names of a connection's open breakers, by way: out, in, from (a sender that the axis does not know)."""
+
+    connection: str
+    open: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, connection: Connection, states: Mapping[str, BreakerState]) -> "_Line":
+        names = sorted(name for name, state in states.items() if state.open_until is not None)
+        return cls(
+            connection.id,
+            {
+                "out": [name for name in names if name == way_out(connection.id)],
+                "in": [name for name in names if name == way_in(connection.id)],
+                "from": [name for name in names if name.startswith(sender_of(connection.id, ""))],
+            },
         )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from gateway.api.repository import forget_keys
 from gateway.directory import connections
 from gateway.documents.dispatching import SETTLE_JOB
+from gateway.documents.lateness.watching import LATENESS_JOB
 from gateway.documents.settling import repository as settling
 from gateway.jobs import Again, Claimed, Jobs, Lane
 from gateway.store import Blobs, Store
@@ -35,6 +36,7 @@ class Schedule:
             for dispatch_id in await settling.never_looked(tx, _PORTION):
                 await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch_id, lane=Lane.THIRD, once_more=False)
             for connection in await connections.every(tx):
+                await self._jobs.put(tx, kind=LATENESS_JOB, key=connection.id, lane=Lane.SECOND, once_more=False)
                 await self._jobs.put(tx, kind="poll", key=connection.id, lane=Lane.SECOND, once_more=False)
                 await self._jobs.put(tx, kind="directory", key=connection.id, lane=Lane.BACKGROUND, once_more=False)
         return Again(self._clock() + _EVERY)

@@ -5,9 +5,11 @@ import importlib.util
 
 REPOSITORIES = (
     "gateway.jobs.repository",
+    "gateway.jobs.breakers.repository",
     "gateway.directory.repository",
     "gateway.documents.repository",
     "gateway.documents.settling.repository",
+    "gateway.documents.lateness.repository",
     "gateway.statuses.repository",
     "gateway.desk.repository",
     "gateway.handover.repository",

@@ -328,6 +328,7 @@ def quick(database_url: str, folder: Path, **more: str) -> dict[str, str]:
         "GATEWAY_JOBS_GRACE": "2",
         "GATEWAY_DOCUMENTS_HELD_SECONDS": "1",
         "GATEWAY_DOCUMENTS_RETRY_FIRST_SECONDS": "0.1",
+        "GATEWAY_DOCUMENTS_BREAKER_FIRST_SECONDS": "0.5",
         "GATEWAY_HANDOVER_LOOK_SECONDS": "0.05",
         "GATEWAY_HANDOVER_REJECT_PAUSE_SECONDS": "0",
         "GATEWAY_HANDOVER_REJECTS_BEFORE_SET_APART": "2",

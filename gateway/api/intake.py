@@ -40,8 +40,12 @@ _PIECE = 1024 * 1024
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
-Busy = Callable[[], Awaitable[int | None]]
-"""Seconds after which to come back when disk or queue have passed their mark; None when there is room."""
+_ROOM_FOR_A_BYTE = 2.5
+"""Bytes of disk that a byte of an upload takes in the end: itself, and the packet that is built of it in base64."""
+
+Busy = Callable[[int], Awaitable[int | None]]
+"""Given bytes that are still to come, the seconds after which to come back: disk or queue have passed their mark, or
+the disk would with so much more on it. None when there is room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,7 @@ class Intake:
             attachments=min(limits.attachments, settings.attachments),
         )
         self._running = 0
+        self._expected = 0
 
     @asynccontextmanager
     async def receive(self, request: Request, *, known: bool = False) -> AsyncIterator[Upload]:
@@ -113,12 +118,14 @@ class Intake:
         """
         media_type, options = parse_options_header(request.headers.get("content-type"))
         limit = self._length_limit(media_type.decode("latin-1"), request)
-        if not known and (seconds := await self._busy()) is not None:
+        expected = int(_said_length(request) * _ROOM_FOR_A_BYTE)
+        if not known and (seconds := await self._busy(self._expected + expected)) is not None:
             raise _full(seconds)
         if self._running >= self._settings.uploads:
             raise _crowded(self._settings.busy_retry_seconds)
         files = Files(self._blobs, file_bytes=self._settings.file_bytes)
         self._running += 1
+        self._expected += expected
         try:
             body = self._body(media_type.decode("latin-1"), options, files)
             document = await self._read(request, body, limit)
@@ -127,6 +134,7 @@ class Intake:
             yield Upload(document=document, writers=tuple(files.writers))
         finally:
             self._running -= 1
+            self._expected -= expected
             files.discard()
 
     def _length_limit(self, media_type: str, request: Request) -> int:
@@ -176,6 +184,11 @@ class Intake:
             if len(held) >= _PIECE:
                 await _unhurried(partial(body.feed, bytes(held)))
                 held.clear()
+
+
+def _said_length(request: Request) -> int:
+    """Content-Length, which was checked before; 0 where there is none."""
+    return int(request.headers.get("content-length", "0"))
 
 
 def read_checked(text: bytes, *, most_attachments: int) -> DocumentIn:

@@ -30,6 +30,10 @@ class Figures:
     oldest_unacknowledged: float | None = None
     poll_ages: tuple[tuple[str, float], ...] = ()
     """(connection, seconds since its last complete poll)."""
+    breakers_open: tuple[tuple[str, str, int], ...] = ()
+    """(connection, way, how many)."""
+    stopped: tuple[tuple[str, bool], ...] = ()
+    """(connection, whether it is stopped)."""
     jobs: tuple[tuple[str, str, int], ...] = field(default=())
     """(kind, state, count)."""
     disk_free_bytes: int | None = None
@@ -130,6 +134,11 @@ class _Snapshot(Collector):
         for connection, seconds in figures.poll_ages:
             polls.add_metric((connection,), seconds)
         yield polls
+        yield _counted("gateway_breakers_open", "Breakers that are open.", ("connection", "way"), figures.breakers_open)
+        stopped = GaugeMetricFamily("gateway_connection_stopped", "1 while it is not used.", labels=("connection",))
+        for connection, is_stopped in figures.stopped:
+            stopped.add_metric((connection,), float(is_stopped))
+        yield stopped
         if figures.disk_free_bytes is not None:
             yield GaugeMetricFamily("gateway_disk_free_bytes", "Left for blobs.", value=figures.disk_free_bytes)
 

@@ -1,10 +1,13 @@
 """What an axis can do, whatever its clothes: one port, one adapter for each protocol (`vxp`, later `lgsp`)."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO, Protocol
+
+from gateway.axis.places import Weight
 
 
 class MessageType(StrEnum):
@@ -203,10 +206,13 @@ class Axis(Protocol):
     async def acknowledge(self, doc_id: str, state: Transport) -> None:
         """updateStatus on our copy."""
 
+    def place(self, weight: Weight) -> AbstractAsyncContextManager[None]:
+        """A place for one `send`, waited for before it is said that the packet leaves; had for the time of the block."""
+
     async def send(
         self, kind: MessageType, from_code: str, packet: PacketSource, to: tuple[str, ...] | None = None
     ) -> SendResult:
-        """Send once. Never raises for what the network or the axis does."""
+        """Send once, in a `place`. Never raises for what the network or the axis does."""
 
     async def sent(
         self,

@@ -15,7 +15,7 @@ from gateway.times import VIETNAM, shown
 
 if TYPE_CHECKING:
     from gateway.axis.vxp.sdk_properties import SdkProperties
-    from gateway.directory.records import Connection, NewConnection
+    from gateway.directory.records import Changes, Connection, NewConnection
     from gateway.documents.cut_off import Divided
     from gateway.store import Transaction
 
@@ -164,17 +164,66 @@ def stop(
     from gateway.directory import connections
 
     try:
+        if connections.is_configuration(reason):
+            raise ValueError("such words are the axis's")
         run(_change(context, lambda tx: connections.stop(tx, name, reason, now())))
     except ValueError:
         raise typer.BadParameter("A reason is a short word. / Lý do là một từ ngắn không dấu.") from None
     say(Text(f"Kết nối {name} đã dừng.", f"Connection {name} is stopped."))
 
 
+@app.command(
+    help="Change a connection; one that the axis's answers stopped is used again.\n\n"
+    "Sửa một kết nối; kết nối bị dừng do trục báo sai cấu hình sẽ chạy tiếp."
+)
+def change(
+    context: typer.Context,
+    name: Name,
+    endpoint: Annotated[str | None, typer.Option(help="Address of the adapter. / Địa chỉ adapter của trục.")] = None,
+    system_id: Annotated[str | None, typer.Option(help="The systemId given to you. / systemId được cấp.")] = None,
+    secret_file: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="File that holds the secret. / Tệp chứa khóa bí mật.")
+    ] = None,
+    secret_env: Annotated[
+        str | None, typer.Option(help="Variable that holds the secret. / Biến môi trường chứa khóa bí mật.")
+    ] = None,
+    allow_plain_http: Annotated[
+        bool | None, typer.Option(help="Private network only. / Cho phép HTTP, chỉ trong mạng riêng.")
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="PEM of the authority to trust. / Tệp PEM của CA.")] = None,
+    poll_seconds: Annotated[int | None, typer.Option(help="Seconds between polls. / Chu kỳ hỏi trục (giây).")] = None,
+    max_connections: Annotated[
+        int | None, typer.Option(help="Exchanges at a time. / Số lượt trao đổi cùng lúc.")
+    ] = None,
+) -> None:
+    from gateway.directory.records import Changes
+
+    if secret_file is not None and secret_env is not None:
+        raise typer.BadParameter("Give one secret. / Chỉ ghi một nguồn khóa.")
+    source = f"file:{secret_file.absolute()}" if secret_file else f"env:{secret_env}" if secret_env else None
+    changes = Changes(
+        endpoint=endpoint,
+        system_id=system_id,
+        secret_source=source,
+        allow_plain_http=allow_plain_http,
+        ca_file=str(ca_file.absolute()) if ca_file else None,
+        max_connections=max_connections,
+        poll_seconds=poll_seconds,
+    )
+    run(_change(context, lambda tx: _changed(tx, name, changes)))
+    say(
+        Text(
+            f"Đã sửa kết nối {name}. Kiểm tra bằng: gateway doctor {name}",
+            f"Changed connection {name}. Check it with: gateway doctor {name}",
+        )
+    )
+    if source:
+        _look_at_secret(source)
+
+
 @app.command(help="Use a stopped connection again.\n\nTiếp tục dùng kết nối đã dừng.")
 def resume(context: typer.Context, name: Name) -> None:
-    from gateway.directory import connections
-
-    run(_change(context, lambda tx: connections.resume(tx, name, now())))
+    run(_change(context, lambda tx: _resumed(tx, name)))
     say(Text(f"Kết nối {name} hoạt động trở lại.", f"Connection {name} is used again."))
 
 
@@ -229,6 +278,29 @@ async def _add(
             async with store.begin() as tx:
                 await connections.add(tx, new, now())
                 write(secret or "")
+
+
+async def _changed(tx: "Transaction", name: str, changes: "Changes") -> "Connection":
+    from gateway.directory import connections
+
+    changed = await connections.change(tx, name, changes, now())
+    await _give_a_chance(tx, name)
+    return changed
+
+
+async def _resumed(tx: "Transaction", name: str) -> "Connection":
+    from gateway.directory import connections
+
+    resumed = await connections.resume(tx, name, now())
+    await _give_a_chance(tx, name)
+    return resumed
+
+
+async def _give_a_chance(tx: "Transaction", name: str) -> None:
+    """Whatever failed before is tried at once."""
+    from gateway.documents.stops import give_a_chance
+
+    await give_a_chance(tx, name, now())
 
 
 async def _every(context: typer.Context) -> "tuple[Connection, ...]":

@@ -9,6 +9,7 @@ from gateway.desk.model import Action, Decision, DeskAction, DeskItem, DeskSort,
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.model import ArrivalState, Dispatch, DispatchState, Document, DocumentState
+from gateway.documents.pools import put_arrival, put_dispatch
 from gateway.documents.resending import Resender
 from gateway.documents.settling import repository as settling
 from gateway.documents.standing import move_document, prove_arrived
@@ -92,7 +93,7 @@ class Desk:
             raise _not_possible(item, Action.READ_AGAIN)
         state = ArrivalState.FETCHED if arrival.packet_id else ArrivalState.BOOKED
         await documents.save_arrival(tx, replace(arrival, state=state, reason=None, changed_at=self._clock()))
-        await self._jobs.put(tx, kind="arrival", key=id)
+        await put_arrival(tx, self._jobs, id, arrival.connection_id)
         return await self._noted(tx, who, item, Action.READ_AGAIN, reason)
 
     async def discard(self, tx: Transaction, who: Who, id: str, reason: str) -> DeskItem:
@@ -139,11 +140,12 @@ class Desk:
             state=DispatchState.QUEUED if lost else DispatchState.BUILT,
             packet_id=None if lost else dispatch.packet_id,
             attempts=0,
+            doubts=0,
             reason="sent_again_by_person",
             changed_at=self._clock(),
         )
         await documents.save_dispatch(tx, waiting)
-        await self._jobs.put(tx, kind="dispatch", key=dispatch.id)
+        await put_dispatch(tx, self._jobs, waiting)
 
     async def _discard_dispatch(self, tx: Transaction, item: DeskItem) -> None:
         dispatch = await documents.hold_dispatch(tx, item.id)
@@ -174,7 +176,7 @@ class Desk:
             raise _not_possible(item, Action.DISCARD)
         await documents.save_arrival(tx, replace(arrival, state=ArrivalState.DISCARDED, changed_at=self._clock()))
         if arrival.acknowledged_at is None:
-            await self._jobs.put(tx, kind="arrival", key=arrival.id)
+            await put_arrival(tx, self._jobs, arrival.id, arrival.connection_id)
 
     async def _move_delivery(
         self, tx: Transaction, item: DeskItem, state: DeliveryState, document: DocumentState

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from gateway.directory import repository
-from gateway.directory.records import Connection, Mode, NewConnection
+from gateway.directory.records import Changes, Connection, Mode, NewConnection
 from gateway.directory.secret_sources import secret_source
 from gateway.problems import Kind, Problem, Text, first_of
 from gateway.store import Transaction
@@ -21,6 +21,7 @@ MAX_CONNECTIONS = 10
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 _ASCII = re.compile(r"[!-~]{1,100}")
 _WORD = re.compile(r"[a-z0-9_.:-]{1,80}")
+_OF_THE_AXIS = re.compile(r"axis_[a-z0-9_.:-]+")
 _POLL_SECONDS = range(1, 86_401)
 _MAX_OPTIONS = 10_000
 
@@ -44,18 +45,7 @@ async def add(tx: Transaction, new: NewConnection, now: datetime) -> Connection:
         )
     other = await repository.connection_of_system(tx, new.endpoint, new.system_id)
     if other is not None:
-        raise _conflict(
-            "connection.system_in_use",
-            Text(
-                f"Kết nối {other.id} đã dùng systemId này tại địa chỉ này.",
-                f"Connection {other.id} already uses this systemId at this endpoint.",
-            ),
-            Text(
-                "Dùng kết nối đó; một systemId chỉ được thăm dò ở một nơi.",
-                "Use that one: a systemId is polled from one place only.",
-            ),
-            "/system_id",
-        )
+        raise _in_use(other)
     await repository.insert_connection(tx, new, now)
     return await get(tx, new.id)
 
@@ -136,6 +126,40 @@ async def stop(tx: Transaction, connection_id: str, reason: str, now: datetime) 
     if not _WORD.fullmatch(reason):
         raise ValueError("a reason to stop is a short stable word")
     return await _change(tx, connection_id, {"stopped_reason": reason, "changed_at": now})
+
+
+def is_configuration(reason: str | None) -> bool:
+    """Whether a connection was stopped by what the axis said of our configuration, and not by a person."""
+    return reason is not None and _OF_THE_AXIS.fullmatch(reason) is not None
+
+
+async def change(tx: Transaction, connection_id: str, changes: Changes, now: datetime) -> Connection:
+    """Other settings of a connection. One that was stopped by a configuration error is used again.
+
+    Raises Problem as `add`, and `connection.unknown`.
+    """
+    old = await get(tx, connection_id)
+    new = _normal(changes.of(old))
+    problem = first_of(_problems(new))
+    if problem is not None:
+        raise problem
+    other = await repository.connection_of_system(tx, new.endpoint, new.system_id)
+    if other is not None and other.id != connection_id:
+        raise _in_use(other)
+    values: dict[str, JsonValue | datetime] = {
+        "endpoint": new.endpoint,
+        "system_id": new.system_id,
+        "secret_source": new.secret_source,
+        "allow_plain_http": new.allow_plain_http,
+        "ca_file": new.ca_file,
+        "max_connections": new.max_connections,
+        "poll_seconds": new.poll_seconds,
+        "options": dict(new.options),
+        "changed_at": now,
+    }
+    if is_configuration(old.stopped_reason):
+        values["stopped_reason"] = None
+    return await _change(tx, connection_id, values)
 
 
 async def resume(tx: Transaction, connection_id: str, now: datetime) -> Connection:
@@ -316,6 +340,21 @@ def _invalid(code: str, text: Text, action: Text, field: str) -> Problem:
 
 def _conflict(code: str, text: Text, action: Text, field: str) -> Problem:
     return Problem(code, Kind.CONFLICT, text, action, field=field)
+
+
+def _in_use(other: Connection) -> Problem:
+    return _conflict(
+        "connection.system_in_use",
+        Text(
+            f"Kết nối {other.id} đã dùng systemId này tại địa chỉ này.",
+            f"Connection {other.id} already uses this systemId at this endpoint.",
+        ),
+        Text(
+            "Dùng kết nối đó; một systemId chỉ được thăm dò ở một nơi.",
+            "Use that one: a systemId is polled from one place only.",
+        ),
+        "/system_id",
+    )
 
 
 def _unknown(connection_id: str) -> Problem:

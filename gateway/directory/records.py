@@ -1,7 +1,7 @@
 """What the directory knows, as values: connections, own units, rows of the axis's list."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -65,6 +65,38 @@ class Connection:
     def is_active(self) -> bool:
         """Whether it may send and acknowledge now."""
         return self.mode is Mode.ACTIVE and self.stopped_reason is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an operator changes of a connection; None leaves it as it is."""
+
+    endpoint: str | None = None
+    system_id: str | None = None
+    secret_source: str | None = None
+    allow_plain_http: bool | None = None
+    ca_file: str | None = None
+    max_connections: int | None = None
+    poll_seconds: int | None = None
+
+    def of(self, old: Connection) -> NewConnection:
+        """The connection as it is to be."""
+        given = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return replace(
+            NewConnection(
+                id=old.id,
+                endpoint=old.endpoint,
+                system_id=old.system_id,
+                secret_source=old.secret_source,
+                protocol=old.protocol,
+                allow_plain_http=old.allow_plain_http,
+                ca_file=old.ca_file,
+                max_connections=old.max_connections,
+                poll_seconds=old.poll_seconds,
+                options=old.options,
+            ),
+            **given,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """The way in, second half: the job that fetches an arrival, reads it, commits it, and only then acknowledges it."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
+from gateway.axis.port import Axis, AxisError, AxisRefused, Transport
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
@@ -20,14 +21,17 @@ from gateway.documents.model import (
     Direction,
     Packet,
 )
-from gateway.documents.reasons import UNREADABLE, reason_of
+from gateway.documents.outcomes import Failure, Patience, Stop, TryAgain, Witness, failed_call
+from gateway.documents.pools import way_in
+from gateway.documents.reasons import UNREADABLE
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
+from gateway.documents.stops import Stops
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.model import DocumentPacket, StatusPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.edxml.sinks import Sink
 from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
-from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
+from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Outcome, Postponed, Retry
 from gateway.problems import Text
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
@@ -45,6 +49,8 @@ class ArrivedStatus:
 StatusReceiver = Callable[[Transaction, ArrivedStatus], Awaitable[str | None]]
 """Registered by `statuses`: records the status in the transaction it is given; a reason when it fits no document."""
 
+_ASKED_AGAIN = timedelta(hours=1)
+"""Between attempts at an item that the axis lists and will not give."""
 _STAY_APART = (ArrivalState.QUARANTINED, ArrivalState.DISCARDED)
 _ACK = {AckUnreadable.FAIL: Transport.FAIL, AckUnreadable.DONE: Transport.DONE}
 
@@ -62,6 +68,9 @@ class Arriver:
         receive_status: StatusReceiver,
         inspector: Inspector,
         announce: Announce,
+        breakers: Breakers,
+        stops: Stops,
+        patience: Patience,
         clock: Clock,
         settings: DocumentsSettings,
         limits: Limits,
@@ -75,6 +84,9 @@ class Arriver:
         self._inspector = inspector
         self._announce = announce
         self._deliverer = Deliverer(announce=announce, clock=clock)
+        self._breakers = breakers
+        self._stops = stops
+        self._patience = patience
         self._clock = clock
         self._settings = settings
         self._limits = limits
@@ -89,6 +101,7 @@ class Arriver:
             return Dead("arrival_missing")
         if connection.stopped_reason:
             return self._later()
+        began = self._clock()
         try:
             axis = await self._axis_of(connection)
             if arrival.state is ArrivalState.BOOKED:
@@ -103,13 +116,13 @@ class Arriver:
                 return Retry(SetApart.NOT_SCANNED)
             await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
-            if isinstance(error, AxisRefused) and error.error_class is ErrorClass.CONFIGURATION:
-                await self._stop(job, connection, reason_of(error))
-                return self._later()
-            return Retry(reason_of(error))
+            return await self._failed(job, arrival, connection, error, began)
         except (BlobMissing, BlobDamaged) as trouble:
             await self._fetch_again(job, arrival, trouble.code)
             return Retry(trouble.code)
+        if not self._breakers.seen(way_in(connection.id)).is_clean:
+            async with self._store.begin() as tx:
+                await self._breakers.answered(tx, way_in(connection.id))
         return Done()
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
@@ -120,7 +133,8 @@ class Arriver:
             if arrival is None or arrival.state not in (ArrivalState.BOOKED, ArrivalState.FETCHED):
                 return
             if arrival.state is ArrivalState.BOOKED and arrival.unreadable_sha256 is None:
-                await self._alarm(tx, Happening.ALARM_NOT_FETCHED, replace(arrival, reason=reason[:100]))
+                if arrival.reason != reason[:100]:
+                    await self._alarm(tx, Happening.ALARM_NOT_FETCHED, replace(arrival, reason=reason[:100]))
                 return
             unscanned = reason == SetApart.NOT_SCANNED
             kind = Happening.ALARM_ATTACHMENT if unscanned else Happening.ALARM_QUARANTINE
@@ -129,14 +143,44 @@ class Arriver:
     def _later(self) -> Again:
         return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
 
-    async def _stop(self, job: Claimed, connection: Connection, reason: str) -> None:
-        """A wrong secret is nobody's packet's fault: all wait until the configuration is mended."""
+    async def _failed(
+        self, job: Claimed, arrival: Arrival, connection: Connection, error: AxisError, began: datetime
+    ) -> Outcome:
+        """What follows when the axis did not answer, or said no."""
+        failed = failed_call(error)
+        name = way_in(connection.id)
+        usable = self._breakers.seen(name).usable_since
+        since = max(one for one in (job.first_run_at, connection.changed_at, usable) if one is not None)
+        decision = self._patience.decide(
+            failed.failure,
+            attempt=job.attempt,
+            age=(self._clock() - since).total_seconds(),
+            draw=random.random(),  # noqa: S311 - spreads load, guards nothing
+            doubts=job.attempt,
+            soonest=failed.retry_after,
+            repeatable=True,
+        )
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
-            now = self._clock()
-            await connections.stop(tx, connection.id, reason, now)
-            data = {"connection": connection.id, "reason": reason}
-            await self._announce(tx, Announcement(kind=Happening.ALARM_CONNECTION, at=now, data=data))
+            if failed.witness is Witness.SICK:
+                await self._breakers.failed(tx, name, began=began, reason=failed.reason, soonest=failed.retry_after)
+            if failed.witness is Witness.WELL:
+                await self._breakers.answered(tx, name)
+            if isinstance(decision, Stop):
+                await self._stops.stop(tx, connection.id, failed.reason)
+        match decision:
+            case TryAgain(after):
+                return Postponed(failed.reason, after)
+            case Stop():
+                return Postponed(failed.reason, float(self._settings.held_seconds))
+            case _:
+                await self.exhausted(job, failed.reason)
+        if arrival.state is ArrivalState.BOOKED and failed.failure is not Failure.TRANSIENT:
+            async with self._store.begin() as tx:
+                await self._jobs.hold(tx, job.lease)
+                await self._save(tx, arrival, ArrivalState.BOOKED, reason=failed.reason)
+            return Postponed(failed.reason, _ASKED_AGAIN.total_seconds())
+        return Dead(failed.reason)
 
     async def _fetch(self, job: Claimed, arrival: Arrival, axis: Axis) -> Arrival:
         out = self._blobs.create()

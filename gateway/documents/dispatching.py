@@ -5,40 +5,47 @@ dispatch found in `sending` by a later run is unknown. A retry sends the same by
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
-from gateway.axis.port import (
-    Accepted,
-    Axis,
-    ErrorClass,
-    MessageType,
-    NotSent,
-    Rejected,
-    SendResult,
-    Unknown,
-)
+from gateway.axis.port import Accepted, Axis, MessageType, SendResult, Unknown
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
 from gateway.documents.model import Attachment, Direction, Dispatch, DispatchState, Packet
-from gateway.documents.reasons import word_of
+from gateway.documents.outcomes import (
+    Failed,
+    Failure,
+    GiveUp,
+    LeaveUnknown,
+    Patience,
+    Refuse,
+    Stop,
+    TryAgain,
+    Witness,
+    failed_send,
+)
+from gateway.documents.pools import way_out, weight_of
 from gateway.documents.resending import reduced
 from gateway.documents.settings import DocumentsSettings
 from gateway.documents.standing import move_document
+from gateway.documents.stops import Stops
 from gateway.edxml.model import StatusPacket
 from gateway.edxml.packing import extension_of
 from gateway.edxml.writer import FileToSend, write_document, write_status
-from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Lane, Outcome, Retry
+from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Lane, Outcome, Postponed
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
 
 SETTLE_JOB = "settle"
 """The kind of job that looks for evidence of an Unknown; its key is the dispatch's id."""
 
+_HELD_LONGER = 4
+"""How many times as long as others those wait whose sender the axis does not know: each of them looks by itself."""
 _LET_PASS = timedelta(seconds=0.2)
 _WAIT_FOR_EARLIER = timedelta(seconds=10)
 
@@ -47,10 +54,6 @@ AxisOf = Callable[[Connection], Awaitable[Axis]]
 
 StatusPacketOf = Callable[[Transaction, str], Awaitable[StatusPacket]]
 """The packet that says a status event; registered by `statuses`."""
-
-
-_NEVER = frozenset({"bad_header_value"})
-"""Reasons for not sending that no later attempt cures."""
 
 
 class Dispatcher:
@@ -65,12 +68,18 @@ class Dispatcher:
         axis_of: AxisOf,
         status_packet_of: StatusPacketOf,
         announce: Announce,
+        breakers: Breakers,
+        stops: Stops,
+        patience: Patience,
         clock: Clock,
         settings: DocumentsSettings,
         passed: Passed = unwatched,
     ) -> None:
         self._store = store
         self._blobs = blobs
+        self._breakers = breakers
+        self._stops = stops
+        self._patience = patience
         self._jobs = jobs
         self._axis_of = axis_of
         self._status_packet_of = status_packet_of
@@ -87,11 +96,13 @@ class Dispatcher:
         if dispatch is None or connection is None:
             return Dead("dispatch_missing")
         if dispatch.state is DispatchState.SENDING:
-            return await self._settle(job, dispatch, Unknown("process_died_while_sending"))
+            return await self._settle(job, dispatch, connection, Unknown("process_died_while_sending"))
         if dispatch.state not in (DispatchState.QUEUED, DispatchState.BUILT):
             return Done()
         if connection.mode is not Mode.ACTIVE or connection.stopped_reason:
             return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
+        if await self._stops.holds(dispatch):
+            return Again(self._clock() + timedelta(seconds=_HELD_LONGER * self._settings.held_seconds))
         if await self._behind_another(dispatch):
             return Again(self._clock() + _LET_PASS)
         try:
@@ -99,13 +110,15 @@ class Dispatcher:
                 built = await self._build(job, dispatch)
                 if built is None:
                     return Done()
-                dispatch = built
+                dispatch, packet = built
                 self._passed("dispatch.built")
             else:
-                await self._look_at_packet(dispatch)
+                packet = await self._built_before(dispatch)
         except (BlobMissing, BlobDamaged) as trouble:
             return await self._lost(job, dispatch, trouble.code)
-        return await self._send(job, dispatch, connection)
+        axis = await self._axis_of(connection)
+        async with axis.place(weight_of(dispatch, packet.blob.size)):
+            return await self._send(job, dispatch, packet, connection, axis)
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
         """The policy gives up: a person is told."""
@@ -125,7 +138,7 @@ class Dispatcher:
         async with self._store.read() as tx:
             return await repository.earlier_untried(tx, dispatch)
 
-    async def _build(self, job: Claimed, dispatch: Dispatch) -> Dispatch | None:
+    async def _build(self, job: Claimed, dispatch: Dispatch) -> tuple[Dispatch, Packet] | None:
         """The dispatch with its packet; None when it was cancelled meanwhile."""
         blob = await asyncio.to_thread(await self._writing(dispatch))
         now = self._clock()
@@ -139,7 +152,7 @@ class Dispatcher:
                 return None
             await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, built)
-        return built
+        return built, packet
 
     async def _writing(self, dispatch: Dispatch) -> Callable[[], Blob]:
         """What a thread has to run to have the packet written."""
@@ -176,12 +189,14 @@ class Dispatcher:
             entry_name=f"{one.content_id}.{extension_of(one.attachment_name) or 'bin'}",
         )
 
-    async def _look_at_packet(self, dispatch: Dispatch) -> None:
-        """Whether the packet that was built earlier is still whole, before a word of it leaves."""
+    async def _built_before(self, dispatch: Dispatch) -> Packet:
+        """The packet that was built earlier, seen to be still whole before a word of it leaves."""
         async with self._store.read() as tx:
             packet = await repository.find_packet(tx, dispatch.packet_id or "")
-        if packet is not None:
-            await asyncio.to_thread(self._blobs.verify, packet.blob)
+        if packet is None:
+            raise LookupError("the packet of a dispatch is missing")
+        await asyncio.to_thread(self._blobs.verify, packet.blob)
+        return packet
 
     async def _lost(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
         """A file or the packet is gone or damaged, so it can never leave: it ends, and people are told why."""
@@ -202,8 +217,9 @@ class Dispatcher:
             await self._announce(tx, alarm)
         return Done()
 
-    async def _send(self, job: Claimed, dispatch: Dispatch, connection: Connection) -> Outcome:
-        axis = await self._axis_of(connection)
+    async def _send(
+        self, job: Claimed, dispatch: Dispatch, packet: Packet, connection: Connection, axis: Axis
+    ) -> Outcome:
         now = self._clock()
         sending = replace(
             dispatch, state=DispatchState.SENDING, attempts=dispatch.attempts + 1, sent_at=now, changed_at=now
@@ -212,73 +228,88 @@ class Dispatcher:
             await self._jobs.hold(tx, job.lease)
             if not await _is_still(tx, dispatch):
                 return Done()
-            packet = await repository.find_packet(tx, dispatch.packet_id or "")
-            if packet is None:
-                return Dead("packet_missing")
             await repository.save_dispatch(tx, sending)
             await move_document(tx, sending)
         self._passed("dispatch.sending")
         result = await axis.send(dispatch.message_type, dispatch.from_code, self._blobs.source(packet.blob))
         self._passed("dispatch.answered")
-        return await self._settle(job, sending, result)
+        return await self._settle(job, sending, connection, result)
 
-    async def _settle(self, job: Claimed, dispatch: Dispatch, result: SendResult) -> Outcome:
-        now = self._clock()
-        dispatch = replace(dispatch, changed_at=now)
+    async def _settle(self, job: Claimed, dispatch: Dispatch, connection: Connection, result: SendResult) -> Outcome:
+        """Write what a send came to, and what follows, in one transaction."""
+        dispatch = replace(dispatch, changed_at=self._clock())
+        failed = failed_send(result)
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
-            match result:
-                case Accepted(doc_id):
-                    await self._end(
-                        tx, replace(dispatch, state=DispatchState.ACCEPTED, axis_doc_id=doc_id, reason=None)
-                    )
-                    return Done()
-                case Rejected():
-                    return await self._rejected(tx, dispatch, result)
-                case NotSent(reason) if reason in _NEVER:
-                    await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason))
-                    return Done()
-                case NotSent(reason, retry_after):
-                    await self._wait(tx, dispatch, reason)
-                    return Retry(reason, after=retry_after)
-                case Unknown(reason, doc_id):
-                    return await self._unknown(tx, replace(dispatch, axis_doc_id=doc_id), reason)
+            if isinstance(result, Accepted):
+                await self._end(
+                    tx, replace(dispatch, state=DispatchState.ACCEPTED, axis_doc_id=result.doc_id, reason=None)
+                )
+            elif isinstance(result, Unknown):
+                dispatch = replace(dispatch, axis_doc_id=result.doc_id)
+            await self._witness(tx, dispatch, failed)
+            return await self._follow(tx, job, dispatch, connection, failed) if failed else Done()
 
-    async def _rejected(self, tx: Transaction, dispatch: Dispatch, result: Rejected) -> Outcome:
-        dispatch = replace(dispatch, error_code=result.code[:20], error_text=result.text[:200])
-        reason = word_of(f"axis_{result.code}")
-        match result.error_class:
-            case ErrorClass.TRANSIENT:
-                return await self._unknown(tx, dispatch, reason)
-            case ErrorClass.AMBIGUOUS if dispatch.attempts < self._settings.ambiguous_repeats:
-                await self._wait(tx, dispatch, reason)
-                return Retry(reason)
-            case ErrorClass.AMBIGUOUS:
-                await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP, reason=reason))
-                return Done()
-            case ErrorClass.CONFIGURATION:
-                await self._wait(tx, dispatch, reason)
-                await connections.stop(tx, dispatch.connection_id, reason, self._clock())
-                await self._alarm(tx, dispatch, reason)
-                return Again(self._clock() + timedelta(seconds=self._settings.held_seconds))
-            case ErrorClass.PERMANENT_PACKET | ErrorClass.PERMANENT_RECIPIENT:
-                await self._end(tx, replace(dispatch, state=DispatchState.REJECTED, reason=reason))
-                return Done()
-
-    async def _unknown(self, tx: Transaction, dispatch: Dispatch, reason: str) -> Outcome:
-        """A status is sent again, bounded; a document never by itself (rules 1 and 2)."""
-        if dispatch.message_type is MessageType.STATUS and dispatch.attempts < self._settings.status_repeats:
-            await self._wait(tx, dispatch, reason)
-            return Retry(reason)
-        await self._end(tx, replace(dispatch, state=DispatchState.UNKNOWN, reason=reason[:100]))
-        if dispatch.message_type is MessageType.EDOC:
-            soon = self._clock() + timedelta(seconds=self._settings.settle_first_seconds)
-            await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch.id, lane=Lane.THIRD, run_at=soon)
+    async def _follow(
+        self, tx: Transaction, job: Claimed, dispatch: Dispatch, connection: Connection, failed: Failed
+    ) -> Outcome:
+        doubtful = failed.failure in (Failure.UNKNOWN, Failure.AMBIGUOUS)
+        dispatch = replace(
+            dispatch,
+            reason=failed.reason[:100],
+            error_code=failed.code[:20] if failed.code else dispatch.error_code,
+            error_text=failed.text[:200] if failed.text else dispatch.error_text,
+            doubts=dispatch.doubts + doubtful,
+        )
+        decision = self._patience.decide(
+            failed.failure,
+            attempt=job.attempt,
+            age=(self._clock() - self._could_leave_since(job, connection)).total_seconds(),
+            draw=random.random(),  # noqa: S311 - spreads load, guards nothing
+            doubts=dispatch.doubts,
+            soonest=failed.retry_after,
+            repeatable=dispatch.message_type is MessageType.STATUS,
+        )
+        match decision:
+            case TryAgain(after):
+                await self._wait(tx, dispatch)
+                return Postponed(failed.reason, after)
+            case Stop():
+                await self._wait(tx, dispatch)
+                await self._stops.refused_send(tx, dispatch, failed, dispatch.sent_at or dispatch.changed_at)
+                return Postponed(failed.reason, float(self._settings.held_seconds))
+            case Refuse():
+                refused = DispatchState.REJECTED if failed.code else DispatchState.GIVEN_UP
+                await self._end(tx, replace(dispatch, state=refused))
+            case GiveUp():
+                await self._end(tx, replace(dispatch, state=DispatchState.GIVEN_UP))
+            case LeaveUnknown():
+                await self._end(tx, replace(dispatch, state=DispatchState.UNKNOWN))
+                if dispatch.message_type is MessageType.EDOC:
+                    soon = self._clock() + timedelta(seconds=self._settings.settle_first_seconds)
+                    await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch.id, lane=Lane.THIRD, run_at=soon)
         return Done()
 
-    async def _wait(self, tx: Transaction, dispatch: Dispatch, reason: str) -> None:
+    def _could_leave_since(self, job: Claimed, connection: Connection) -> datetime:
+        """Since when it could have left: time in which nothing of the connection could is not held against it."""
+        usable = self._breakers.seen(way_out(connection.id)).usable_since
+        return max(one for one in (job.first_run_at, connection.changed_at, usable) if one is not None)
+
+    async def _witness(self, tx: Transaction, dispatch: Dispatch, failed: Failed | None) -> None:
+        """What the send says of the axis, for those that wait behind it."""
+        name = way_out(dispatch.connection_id)
+        witness = failed.witness if failed else Witness.WELL
+        if failed is not None and witness is Witness.SICK:
+            began = dispatch.sent_at or dispatch.changed_at
+            await self._breakers.failed(tx, name, began=began, reason=failed.reason, soonest=failed.retry_after)
+        if witness is Witness.WELL:
+            await self._breakers.answered(tx, name)
+        if witness is Witness.WELL and (failed is None or failed.failure is not Failure.CONFIGURATION):
+            await self._stops.registered(tx, dispatch)
+
+    async def _wait(self, tx: Transaction, dispatch: Dispatch) -> None:
         """Back to built: it is known that the axis does not have it, or a second copy harms nobody."""
-        waiting = replace(dispatch, state=DispatchState.BUILT, reason=reason[:100])
+        waiting = replace(dispatch, state=DispatchState.BUILT)
         await repository.save_dispatch(tx, waiting)
         await move_document(tx, waiting)
 
@@ -286,16 +317,6 @@ class Dispatcher:
         await repository.save_dispatch(tx, dispatch)
         await move_document(tx, dispatch)
         await announce_end(tx, self._announce, dispatch)
-
-    async def _alarm(self, tx: Transaction, dispatch: Dispatch, reason: str) -> None:
-        await self._announce(
-            tx,
-            Announcement(
-                kind=Happening.ALARM_CONNECTION,
-                at=self._clock(),
-                data={"connection": dispatch.connection_id, "reason": reason},
-            ),
-        )
 
 
 _DOCUMENT_END = {

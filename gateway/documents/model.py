@@ -144,7 +144,8 @@ class Dispatch:
     """One packet to a set of recipients through one connection; `sendEdoc` answers once for it.
 
     `document_id` is our id of the document that is carried, or of which the status speaks. `resends` is the earlier
-    dispatch of which a person sent it again to some recipients; its packet names those alone.
+    dispatch of which a person sent it again to some recipients; its packet names those alone. Of its `attempts` those
+    are `doubts` that left it open whether the axis can take it, or has it.
     """
 
     id: str
@@ -166,6 +167,7 @@ class Dispatch:
     sent_at: datetime | None
     changed_at: datetime
     resends: str | None = None
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

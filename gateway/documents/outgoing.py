@@ -24,6 +24,7 @@ from gateway.documents.model import (
     DocumentState,
     Recipient,
 )
+from gateway.documents.pools import put_dispatch
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.checks import FileFacts, check_document
 from gateway.edxml.document_id import composed_document_id
@@ -163,7 +164,8 @@ class Outgoing:
         await repository.add_dispatch(tx, dispatch)
         await repository.add_recipients(tx, _recipients(document.id, dispatch.id, checked.recipients, now))
         payload = {"correlation_id": draft.correlation_id} if draft.correlation_id else None
-        await self._jobs.put(tx, kind="dispatch", key=dispatch.id, payload=payload, lane=lane_of(document.priority))
+        size = sum(file.blob.size for file in draft.files)
+        await put_dispatch(tx, self._jobs, dispatch, size=size, payload=payload)
         await self._announce(
             tx, Announcement(kind=Happening.ACCEPTED, at=now, unit_code=document.unit_code, document=document.id)
         )

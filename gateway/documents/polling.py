@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from gateway.axis.port import AxisError, AxisRefused, ErrorClass, Item, MessageType
+from gateway.axis.port import AxisError, Item, MessageType
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
-from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.model import Arrival, ArrivalState
-from gateway.documents.reasons import reason_of
+from gateway.documents.outcomes import Failure, failed_call
+from gateway.documents.pools import put_arrival
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
+from gateway.documents.stops import Stops
 from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
 from gateway.store import Store, Transaction, new_id
 from gateway.times import Clock
@@ -31,7 +32,7 @@ class Poller:
         store: Store,
         jobs: Jobs,
         axis_of: AxisOf,
-        announce: Announce,
+        stops: Stops,
         skew_of: SkewOf,
         clock: Clock,
         settings: DocumentsSettings,
@@ -39,7 +40,7 @@ class Poller:
         self._store = store
         self._jobs = jobs
         self._axis_of = axis_of
-        self._announce = announce
+        self._stops = stops
         self._skew_of = skew_of
         self._clock = clock
         self._settings = settings
@@ -75,7 +76,7 @@ class Poller:
                 for doc_id, item in portion.items():
                     arrival = known.get(doc_id) or await self._new(tx, connection, item)
                     if self._has_work(arrival, connection, ours):
-                        await self._jobs.put(tx, kind="arrival", key=arrival.id, lane=_lane(item))
+                        await put_arrival(tx, self._jobs, arrival.id, connection.id, _lane(item))
 
     async def _own_codes(self, tx: Transaction, connection: Connection) -> frozenset[str]:
         own = await units.every(tx, connection.id)
@@ -126,14 +127,12 @@ class Poller:
             )
 
     async def _failed(self, lease: Lease, connection: Connection, error: AxisError) -> None:
-        now = self._clock()
+        failed = failed_call(error)
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, lease)
-            await connections.record_poll(tx, connection.id, at=now, error=reason_of(error))
-            if isinstance(error, AxisRefused) and error.error_class is ErrorClass.CONFIGURATION:
-                await connections.stop(tx, connection.id, reason_of(error), now)
-                data = {"connection": connection.id, "reason": reason_of(error)}
-                await self._announce(tx, Announcement(kind=Happening.ALARM_CONNECTION, at=now, data=data))
+            await connections.record_poll(tx, connection.id, at=self._clock(), error=failed.reason)
+            if failed.failure is Failure.CONFIGURATION:
+                await self._stops.stop(tx, connection.id, failed.reason)
 
 
 def _bounded(code: str | None) -> str | None:

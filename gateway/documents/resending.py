@@ -14,9 +14,10 @@ from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.model import Direction, Dispatch, DispatchState, Document, Recipient
 from gateway.documents.outgoing import live_key_of
+from gateway.documents.pools import put_dispatch
 from gateway.documents.standing import move_document
 from gateway.edxml.model import DocumentPacket, Organ
-from gateway.jobs import Jobs, Lane
+from gateway.jobs import Jobs
 from gateway.problems import Kind, Problem, Text
 from gateway.store import Transaction, new_id
 from gateway.times import VIETNAM, Clock
@@ -75,6 +76,7 @@ class Resender:
             dispatch,
             state=DispatchState.BUILT if keeps else DispatchState.QUEUED,
             packet_id=dispatch.packet_id if keeps else None,
+            doubts=0,
             reason=reason,
             error_code=None,
             error_text=None,
@@ -147,6 +149,7 @@ class Resender:
             packet_id=None,
             axis_doc_id=None,
             attempts=0,
+            doubts=0,
             reason=None,
             error_code=None,
             error_text=None,
@@ -177,7 +180,7 @@ class Resender:
 
     async def _leave(self, tx: Transaction, document: Document, dispatch: Dispatch) -> None:
         await move_document(tx, dispatch)
-        await self._jobs.put(tx, kind="dispatch", key=dispatch.id, lane=Lane(dispatch.lane))
+        await put_dispatch(tx, self._jobs, dispatch)
         await self._announce(
             tx,
             Announcement(

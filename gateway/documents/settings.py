@@ -43,10 +43,34 @@ class DocumentsSettings(BaseModel):
     max_recipients: int = Field(500, ge=1, le=10_000, description="Recipients of one document; bounds its packet.")
     max_files: int = Field(200, ge=0, le=10_000, description="Files of one document; bounds its packet.")
     send_horizon_hours: int = Field(
-        72, ge=1, description="Hours for which a document that cannot leave is tried again before a person is asked."
+        72,
+        ge=1,
+        description="Hours for which a document that cannot leave is tried again before it is given up and a person "
+        "decides. Longer than a weekend, and than the legal deadline, which is warned of before: late is better than "
+        "never. Hours in which the whole line is stopped or its breaker open do not count.",
     )
     retry_first_seconds: float = Field(
         2.0, gt=0, le=3600, description="Seconds before a first repeat, at the longest; doubles, up to ten minutes."
+    )
+    breaker_failures: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Exchanges of one connection that fail one after the other before all others wait. Each failed send "
+        "may leave a document of unknown outcome, so few are risked.",
+    )
+    breaker_first_seconds: float = Field(
+        10.0, gt=0, le=300, description="Seconds until one is tried again, at the longest; doubles, up to five minutes."
+    )
+    late_minutes: float = Field(
+        60.0,
+        gt=0,
+        le=1440,
+        description="Minutes after which people are told that documents do not leave: long before the morning of the "
+        "next working day, by which they are owed (QĐ 28/2018 Đ6.2).",
+    )
+    late_urgent_minutes: float = Field(
+        5.0, gt=0, le=1440, description="The same for hỏa tốc and thượng khẩn, which are owed at once."
     )
     held_seconds: int = Field(
         30, ge=1, description="Seconds between looks at a connection that observes or is stopped, by what waits for it."

@@ -98,6 +98,11 @@ class Nodes:
         """The nodes that live, this one among them."""
         return await repository.nodes_since(tx, aware(self._clock()) - _ALIVE)
 
+    async def place(self, tx: Transaction) -> tuple[int, int]:
+        """This node's place among those that live, from 0, and how many they are; alone before its first beat."""
+        owners = sorted(one.owner for one in await self.alive(tx))
+        return (owners.index(self._owner), len(owners)) if self._owner in owners else (0, len(owners) + 1)
+
     async def set_back(self, tx: Transaction) -> SetBack | None:
         """Whether this machine's clock has been set back."""
         noted = await repository.note(tx, clock_note(self._host))

@@ -3,20 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
+from gateway.jobs.lanes import Lane
 from gateway.jobs.retry import RetryPolicy
 from gateway.times import aware
-
-
-class Lane(IntEnum):
-    """Who goes first. A lower lane is always served before a higher one."""
-
-    FIRST = 0
-    SECOND = 1
-    THIRD = 2
-    NORMAL = 3
-    BACKGROUND = 4
 
 
 class JobState(StrEnum):
@@ -46,6 +37,7 @@ class Claimed:
     """A job in a worker's hands.
 
     `attempt` counts from 1 since it was last put or came round again, `first_run_at` is when that was due.
+    `pool` names what it shares with others, such as a line; a worker takes no more of a pool than it has room for.
     `taken_over`: a worker before us held it and never said how it ended; what it did may be done, half done or not.
     """
 
@@ -54,6 +46,7 @@ class Claimed:
     key: str
     payload: Mapping[str, str]
     lane: Lane
+    pool: str | None
     attempt: int
     lease: Lease
     created_at: datetime
@@ -88,13 +81,21 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """Not now, but `after` seconds: the handler has decided by a policy of its own. `reason` as in Retry."""
+
+    reason: str
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dead:
     """Never. Somebody has to look at it; the handler has said so where it matters. `reason` as in Retry."""
 
     reason: str
 
 
-Outcome = Done | Again | Retry | Dead
+Outcome = Done | Again | Retry | Postponed | Dead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,13 @@
 """The durable queue: jobs are put in the transaction that makes them necessary, and written under a lease."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.jobs import repository
-from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lane, Lease, LeaseLost
+from gateway.jobs.lanes import Lane
+from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lease, LeaseLost
+from gateway.jobs.room import Share, Shares
 from gateway.store import Transaction, new_id
 from gateway.times import Clock, aware
 
@@ -27,6 +29,7 @@ class Jobs:
         key: str,
         payload: Mapping[str, str] | None = None,
         lane: Lane = Lane.NORMAL,
+        pool: str | None = None,
         run_at: datetime | None = None,
         once_more: bool = True,
     ) -> str:
@@ -34,14 +37,23 @@ class Jobs:
 
         There is one job for each kind and key. One that waits is left as it is. One that is running is left as it is,
         and runs once more when it is done, because what was put may have come too late for it (unless `once_more` is off). One that is finished is
-        armed anew. `kind` has at most 64 characters, `key` 200. `payload` stands in every log line of the job, such as
+        armed anew. `kind` has at most 64 characters, `key` 200, `pool` 100. `payload` stands in every log line of the job, such as
         a correlation id: no secret, no content.
         """
         if not 0 < len(kind) <= repository.LONGEST_KIND or not 0 < len(key) <= repository.LONGEST_KEY:
             raise ValueError("a job's kind or key is empty or too long")
+        if pool is not None and not 0 < len(pool) <= repository.LONGEST_POOL:
+            raise ValueError("a job's pool is empty or too long")
         now = aware(self._clock())
         new = repository.NewJob(
-            id=new_id(now), kind=kind, key=key, payload=payload or {}, lane=lane, run_at=aware(run_at or now), now=now
+            id=new_id(now),
+            kind=kind,
+            key=key,
+            payload=payload or {},
+            lane=lane,
+            pool=pool,
+            run_at=aware(run_at or now),
+            now=now,
         )
         if new.run_at <= now:
             tx.after_commit(self._tell)
@@ -98,21 +110,29 @@ class Jobs:
         return await repository.delete_done(tx, aware(before), limit)
 
     async def claim(
-        self, tx: Transaction, *, owner: str, room: Mapping[str, int], slots: int, seconds: float
+        self,
+        tx: Transaction,
+        *,
+        owner: str,
+        room: Mapping[str, int],
+        slots: int,
+        seconds: float,
+        shares: Sequence[Share] = (),
     ) -> list[Claimed]:
         """Lease up to `slots` due jobs for `seconds`: no more of a kind than `room` says, by lane, then time.
 
-        Jobs whose lease is over are taken over. Only workers call it.
+        No more of what a share covers than it has left; a job that several shares cover needs room in each. Jobs whose lease is over are taken over. Only workers call it.
         """
         now = aware(self._clock())
         left = {kind: number for kind, number in room.items() if number > 0}
+        shared = Shares(shares)
         taken: dict[str, Claimed] = {}
         while left and len(taken) < slots:
-            found = await repository.due(tx, left, now, slots + len(taken))
+            found = await repository.due(tx, left, now, slots + len(taken), shared.shut)
             fresh = [one for one in found if one.id not in taken]
             passed_over = False
             for one in fresh[: slots - len(taken)]:
-                if left.get(one.kind, 0) == 0:
+                if left.get(one.kind, 0) == 0 or not shared.take(one.lane, one.pool):
                     passed_over = True
                     continue
                 left[one.kind] -= 1

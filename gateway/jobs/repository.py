@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     literal,
     or_,
@@ -27,10 +28,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lane, Lease
+from gateway.jobs.lanes import Lane
+from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lease
+from gateway.jobs.room import Share
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
 
-LONGEST_KIND, LONGEST_KEY, LONGEST_REASON = 64, 200, 500
+LONGEST_KIND, LONGEST_KEY, LONGEST_REASON, LONGEST_POOL = 64, 200, 500, 100
 
 job = Table(
     "job",
@@ -40,6 +43,7 @@ job = Table(
     Column("key", String(LONGEST_KEY), nullable=False),
     Column("payload", JsonColumn(), nullable=False),
     Column("lane", SmallInteger, nullable=False),
+    Column("pool", String(LONGEST_POOL)),
     Column("state", String(10), nullable=False),
     Column("run_at", UtcDateTime(), nullable=False),
     Column("first_run_at", UtcDateTime(), nullable=False),
@@ -56,7 +60,7 @@ job = Table(
 )
 _is_waiting = job.c.state == JobState.WAITING.value
 _is_running = job.c.state == JobState.RUNNING.value
-Index("ix_job_due", job.c.lane, job.c.run_at, sqlite_where=_is_waiting, postgresql_where=_is_waiting)
+Index("ix_job_due", job.c.lane, job.c.run_at, job.c.pool, sqlite_where=_is_waiting, postgresql_where=_is_waiting)
 Index("ix_job_leased", job.c.lease_until, sqlite_where=_is_running, postgresql_where=_is_running)
 
 
@@ -69,6 +73,7 @@ class NewJob:
     key: str
     payload: Mapping[str, str]
     lane: Lane
+    pool: str | None
     run_at: datetime
     now: datetime
 
@@ -152,12 +157,16 @@ async def finish_waiting(tx: Transaction, kind: str, key: str, reason: str, now:
     return (await tx.execute(statement.values(values))).rowcount == 1
 
 
-async def due(tx: Transaction, kinds: Collection[str], now: datetime, limit: int) -> list[Claimed]:
+async def due(
+    tx: Transaction, kinds: Collection[str], now: datetime, limit: int, shut: Collection[Share] = ()
+) -> list[Claimed]:
     """Jobs to be claimed, by lane and time: due ones that wait, and running ones whose lease is over. Locked.
 
-    Rows that another worker is just claiming are passed over. The leases in them are still those of before.
+    Rows that another worker is just claiming are passed over, and those of shares that are `shut`. The leases in them
+    are still those of before.
     """
-    of_kinds = select(job).where(job.c.kind.in_(sorted(kinds))).order_by(job.c.lane, job.c.run_at, job.c.id)
+    admitted = (job.c.kind.in_(sorted(kinds)), *(_outside(share) for share in shut))
+    of_kinds = select(job).where(*admitted).order_by(job.c.lane, job.c.run_at, job.c.id)
     locked = of_kinds.limit(limit).with_for_update(skip_locked=True)
     waiting = (await tx.execute(locked.where(_is_waiting, job.c.run_at <= now))).all()
     abandoned = (await tx.execute(locked.where(_is_running, job.c.lease_until <= now))).all()
@@ -246,10 +255,21 @@ async def delete_done(tx: Transaction, before: datetime, limit: int) -> int:
     return (await tx.execute(delete(job).where(job.c.id.in_(old)))).rowcount
 
 
+def _outside(share: Share) -> ColumnElement[bool]:
+    """What a share does not cover."""
+    outside: list[ColumnElement[bool]] = []
+    if share.lanes is not None:
+        outside.append(job.c.lane.not_in(sorted(int(lane) for lane in share.lanes)))
+    if share.pools is not None:
+        outside.append(or_(job.c.pool.is_(None), job.c.pool.not_in(sorted(share.pools))))
+    return or_(*outside) if outside else false()
+
+
 def _armed(new: NewJob) -> dict[str, object]:
     return {
         "payload": dict(new.payload),
         "lane": int(new.lane),
+        "pool": new.pool,
         "state": JobState.WAITING.value,
         "run_at": new.run_at,
         "first_run_at": new.run_at,
@@ -279,6 +299,7 @@ def _claimed(row: Row[*tuple[object, ...]]) -> Claimed:
         key=found["key"],
         payload=found["payload"],
         lane=Lane(found["lane"]),
+        pool=found["pool"],
         attempt=found["attempt"],
         lease=Lease(job_id=found["id"], owner=found["lease_owner"] or "", token=found["lease_token"]),
         created_at=found["created_at"],

@@ -16,8 +16,11 @@ class RetryDecision:
 class RetryPolicy(Protocol):
     """Decides what follows a failed attempt."""
 
-    def decide(self, *, attempt: int, age: float, draw: float) -> RetryDecision:
-        """`attempt` that failed, from 1; `age` in seconds since the job was first due; `draw` random in [0, 1)."""
+    def decide(self, *, attempt: int, age: float, draw: float, soonest: float = 0.0) -> RetryDecision:
+        """`attempt` that failed, from 1; `age` in seconds since the job was first due; `draw` random in [0, 1).
+
+        `soonest` (seconds) is what the other side asked for (Retry-After): no wait is shorter.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Backoff:
 
     Times in seconds. Gives up once the job has been due for `horizon`, with a last attempt at the horizon itself, or
     after `attempts` attempts. Full jitter spreads callers best when many fail together (AWS Architecture Blog,
-    "Exponential Backoff And Jitter").
+    "Exponential Backoff And Jitter"). The jitter comes on top of a Retry-After, which many were given at once.
     """
 
     first: float
@@ -42,13 +45,14 @@ class Backoff:
         if self.attempts is not None and self.attempts < 1:
             raise ValueError("a back-off needs one attempt at least")
 
-    def decide(self, *, attempt: int, age: float, draw: float) -> RetryDecision:
+    def decide(self, *, attempt: int, age: float, draw: float, soonest: float = 0.0) -> RetryDecision:
         """See RetryPolicy."""
         if self.attempts is not None and attempt >= self.attempts:
             return RetryDecision(None, f"failed {attempt} times")
         if age >= self.horizon:
             return RetryDecision(None, f"failed for {self.horizon:g} seconds")
-        return RetryDecision(min(draw * self.longest(attempt), self.horizon - age))
+        wait = min(soonest + draw * self.longest(attempt), self.horizon - age)
+        return RetryDecision(max(wait, soonest))
 
     def longest(self, attempt: int) -> float:
         """The most that is waited after this attempt, in seconds."""

@@ -8,8 +8,9 @@ from contextlib import suppress
 
 import structlog
 
-from gateway.jobs.model import Again, Claimed, Dead, Done, JobKind, LeaseLost, Outcome, Retry
+from gateway.jobs.model import Again, Claimed, Dead, Done, JobKind, LeaseLost, Outcome, Postponed, Retry
 from gateway.jobs.queue import Jobs
+from gateway.jobs.room import SharesOf, no_pools, shares_of_lanes
 from gateway.jobs.settings import JobsSettings
 from gateway.problems import Problem
 from gateway.store import DatabaseUnavailable, Store, Transaction
@@ -23,6 +24,7 @@ class Worker:
 
     Leases are kept by each node's own clock: nodes whose clocks differ by more than a lease take each other's jobs
     over too early, which the fencing token makes harmless and slow. While `standing_still` says so it claims nothing.
+    `shares_of` is asked before each claim how much room the pools have.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Worker:
         clock: Clock,
         settings: JobsSettings,
         standing_still: Callable[[], Awaitable[bool]] | None = None,
+        shares_of: SharesOf = no_pools,
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -43,6 +46,7 @@ class Worker:
         self._clock = clock
         self._settings = settings
         self._standing_still = standing_still
+        self._shares_of = shares_of
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._nudge = asyncio.Event()
 
@@ -97,9 +101,19 @@ class Worker:
         free = self._settings.slots - len(self._running)
         if free <= 0 or (self._standing_still is not None and await self._standing_still()):
             return 0
+        running = list(self._running.values())
+        shares = [
+            *shares_of_lanes(self._settings.slots, [one.lane for one in running]),
+            *await self._shares_of([one.pool for one in running if one.pool is not None]),
+        ]
         async with self._store.begin() as tx:
             claimed = await self._jobs.claim(
-                tx, owner=self._owner, room=self._room(free), slots=free, seconds=self._settings.lease
+                tx,
+                owner=self._owner,
+                room=self._room(free),
+                slots=free,
+                seconds=self._settings.lease,
+                shares=shares,
             )
         for one in claimed:
             task = asyncio.create_task(self._perform(one), name=f"job {one.kind}")
@@ -171,15 +185,19 @@ class Worker:
             case Dead(reason):
                 _log.error("job.dead", reason=reason)
                 return lambda tx: self._jobs.bury(tx, lease, reason)
+            case Postponed(reason, wait):
+                _log.info("job.retry", reason=reason, seconds=round(wait, 3))
+                return lambda tx: self._jobs.postpone(tx, lease, wait, reason)
             case Retry(reason, after):
                 return await self._retried(claimed, reason, after or 0.0)
 
     async def _retried(self, claimed: Claimed, reason: str, soonest: float) -> Callable[[Transaction], Awaitable[None]]:
         lease, kind = claimed.lease, self._kinds[claimed.kind]
         age = (aware(self._clock()) - claimed.first_run_at).total_seconds()
-        decision = kind.policy.decide(attempt=claimed.attempt, age=max(age, 0.0), draw=random.random())  # noqa: S311 - spreads load, guards nothing
+        draw = random.random()  # noqa: S311 - spreads load, guards nothing
+        decision = kind.policy.decide(attempt=claimed.attempt, age=max(age, 0.0), draw=draw, soonest=soonest)
         if decision.after is not None:
-            after = max(decision.after, soonest)
+            after = decision.after
             _log.info("job.retry", reason=reason, seconds=round(after, 3))
             return lambda tx: self._jobs.postpone(tx, lease, after, reason)
         if kind.exhausted is not None:

@@ -10,6 +10,7 @@ from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.lanes import STATUS_LANE
 from gateway.documents.model import Direction, Dispatch, DispatchState, Document, DocumentState
+from gateway.documents.pools import put_dispatch
 from gateway.edxml.checks import check_status
 from gateway.edxml.findings import Finding
 from gateway.edxml.model import Organ, ResponseFor, StaffInfo, StatusHeader, StatusPacket
@@ -127,7 +128,7 @@ class Reporter:
             event = replace(event, dispatch_id=dispatch.id)
             await documents.add_dispatch(tx, dispatch)
             payload = {"correlation_id": correlation_id} if correlation_id else None
-            await self._jobs.put(tx, kind="dispatch", key=dispatch.id, payload=payload, lane=STATUS_LANE)
+            await put_dispatch(tx, self._jobs, dispatch, payload=payload)
         await repository.add(tx, event)
         await self._announce(
             tx,

@@ -81,7 +81,7 @@ def assembled(
 ) -> tuple[FastAPI, Feed, Inbox]:
     """The application, put together as gateway.app does, with a clock and knobs of the test's."""
 
-    async def busy() -> int | None:
+    async def busy(coming: int) -> int | None:
         return knobs.busy
 
     async def figures() -> Figures:

@@ -52,6 +52,7 @@ async def test_a_job_comes_back_as_it_was_put(store: Store, jobs: Jobs, clock: F
         kind="send",
         key="1",
         payload={"number": "1"},
+        pool=None,
         lane=Lane.SECOND,
         attempt=1,
         lease=Lease(job_id=made, owner="a", token=1),

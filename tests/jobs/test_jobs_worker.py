@@ -1,7 +1,7 @@
 """A worker runs what is due, writes what came of it, and lets go of what it cannot finish."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,10 +20,13 @@ from gateway.jobs import (
     JobKind,
     Jobs,
     JobsSettings,
+    Lane,
     Lease,
     LeaseLost,
     Outcome,
+    Postponed,
     Retry,
+    Share,
     Worker,
 )
 from gateway.jobs.repository import job
@@ -133,6 +136,75 @@ async def test_a_failure_is_tried_again_when_the_policy_says_and_then_given_up(n
         await worker.run_once()
         node.clock.advance(8)
     assert (told, await node.state()) == ([(3, "timeout")], ("dead", "failed 3 times: timeout"))
+
+
+async def test_a_handler_with_a_policy_of_its_own_says_when_and_its_reasons_are_kept(node: Node) -> None:
+    worker = node.worker(always(Postponed("axis_21", 1000)))
+    await node.put()
+    for _ in range(2):
+        assert await worker.run_once() == 1
+        node.clock.advance(999)
+        assert await worker.run_once() == 0
+        node.clock.advance(1)
+    async with node.store.read() as tx:
+        assert [reason for _, reason in await node.jobs.reasons(tx, "work", "1")] == ["axis_21", "axis_21"]
+
+
+async def test_a_worker_full_of_slow_ordinary_jobs_still_runs_urgent_ones_and_keeps_house(node: Node) -> None:
+    ran: list[str] = []
+    go, both = asyncio.Event(), asyncio.Event()
+
+    async def handler(claimed: Claimed) -> Outcome:
+        ran.append(claimed.key)
+        if claimed.key.startswith("slow"):
+            await go.wait()
+        if {"urgent", "upkeep"} <= set(ran):
+            both.set()
+        return Done()
+
+    async with node.store.begin() as tx:
+        for number in range(50):
+            await node.jobs.put(tx, kind="work", key=f"slow {number}", lane=Lane.NORMAL)
+        await node.jobs.put(tx, kind="work", key="upkeep", lane=Lane.BACKGROUND)
+    stop = asyncio.Event()
+    running = asyncio.create_task(node.worker(handler, settings=JobsSettings(slots=8, idle=0.05)).run(stop))
+
+    async def busy() -> bool:
+        return len([key for key in ran if key.startswith("slow")]) == 5
+
+    await eventually(busy)
+    async with node.store.begin() as tx:
+        await node.jobs.put(tx, kind="work", key="urgent", lane=Lane.FIRST)
+    async with asyncio.timeout(20):
+        await both.wait()
+    assert len([key for key in ran if key.startswith("slow")]) == 5
+    go.set()
+    stop.set()
+    await running
+
+
+async def test_the_pools_of_what_is_in_hand_are_told_and_what_has_no_room_waits(node: Node) -> None:
+    asked: list[list[str]] = []
+
+    async def shares(busy: Sequence[str]) -> Sequence[Share]:
+        asked.append(list(busy))
+        return [Share(left=1 - len(busy), pools=frozenset({"line"}))]
+
+    kind = JobKind(name="work", handler=always(Done()), policy=POLICY)
+    worker = Worker(
+        node.store,
+        node.jobs,
+        [kind],
+        owner="a",
+        clock=node.clock,
+        settings=IMPATIENT,
+        shares_of=shares,
+    )
+    async with node.store.begin() as tx:
+        for number in range(3):
+            await node.jobs.put(tx, kind="work", key=str(number), pool="line")
+    assert [await worker.run_once() for _ in range(4)] == [1, 1, 1, 0]
+    assert asked == [[], [], [], []]
 
 
 async def test_the_other_sides_wish_to_wait_is_the_soonest(node: Node) -> None:
@@ -376,11 +448,17 @@ async def test_a_worker_outlives_a_database_that_is_away(node: Node, monkeypatch
     claim = node.jobs.claim
 
     async def sometimes(
-        tx: Transaction, *, owner: str, room: Mapping[str, int], slots: int, seconds: float
+        tx: Transaction,
+        *,
+        owner: str,
+        room: Mapping[str, int],
+        slots: int,
+        seconds: float,
+        shares: Sequence[Share],
     ) -> list[Claimed]:
         if next(failures, False):
             raise DatabaseUnavailable(Trouble.UNREACHABLE)
-        return await claim(tx, owner=owner, room=room, slots=slots, seconds=seconds)
+        return await claim(tx, owner=owner, room=room, slots=slots, seconds=seconds, shares=shares)
 
     monkeypatch.setattr(node.jobs, "claim", sometimes)
     await node.put()

@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -13,6 +13,7 @@ from typing import TypeVar
 import httpx2
 import structlog
 
+from gateway.axis.places import Places, Weight
 from gateway.axis.port import (
     Agency,
     AxisUnavailable,
@@ -39,6 +40,9 @@ Row = TypeVar("Row")
 
 PAUSES = (0.2, 1.0)
 """Seconds before each quick retry within one call."""
+_TAKES_LONG = frozenset(
+    {Operation.FETCH, Operation.DOWNLOAD, Operation.AGENCIES, Operation.AGENCIES_QD20, Operation.UNITS}
+)
 KEPT_ALIVE = 2
 """Idle connections kept for everything but send."""
 
@@ -46,7 +50,8 @@ KEPT_ALIVE = 2
 class VxpClient:
     """One systemId at one axis. Implements `Axis`; see there for what each call gives and raises.
 
-    `transport` stands in for the network in tests; `on_exchange` is told of every request when it has ended.
+    `transport` stands in for the network in tests; `on_exchange` is told of every request when it has ended. `places`
+    are those of its connection, where others share them; else it has as many as its settings say.
     Cancelling a `send` leaves its result unknown: the caller's dispatch stays `sending` (design rule 1).
     """
 
@@ -60,6 +65,7 @@ class VxpClient:
         transport: httpx2.AsyncBaseTransport | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        places: Places | None = None,
     ) -> None:
         self._settings = settings
         self._system_id = system_id
@@ -67,7 +73,7 @@ class VxpClient:
         self._clock = clock
         self._on_exchange = on_exchange
         self._pause = pause
-        self._slots = asyncio.Semaphore(settings.max_connections)
+        self._places = places or Places(settings.max_connections)
         # An idle connection that the other side has just closed swallows a request after it was written. For a send
         # that would be Unknown for nothing, so each send has a fresh connection.
         self._http = _http_client(transport or _transport(settings, kept_alive=KEPT_ALIVE))
@@ -193,6 +199,10 @@ class VxpClient:
         )
         return answer.count or 0
 
+    def place(self, weight: Weight) -> AbstractAsyncContextManager[None]:
+        """See Axis."""
+        return self._places.taking(weight)
+
     async def send(
         self, kind: MessageType, from_code: str, packet: PacketSource, to: tuple[str, ...] | None = None
     ) -> SendResult:
@@ -225,10 +235,10 @@ class VxpClient:
         return wire.hash_file_as_sdk(packet.sha256)
 
     async def _send(self, call: Call, body: SendBody) -> SendResult:
-        """One attempt, never repeated; the whole of it within the budget."""
+        """One attempt, never repeated; the whole of it within the budget. Its place was waited for before."""
         headers = self._headers(call) | {"Content-Length": str(body.length)}
         scanner = AnswerScanner(max_bytes=self._settings.max_answer_bytes)
-        async with asyncio.timeout(call.budget.left), self._slots, aclosing(body.pieces()) as pieces:
+        async with asyncio.timeout(call.budget.left), aclosing(body.pieces()) as pieces:
             request = self._request(self._send_http, call, headers, pieces)
             response = await self._send_http.send(request, stream=True)
             try:
@@ -299,8 +309,9 @@ class VxpClient:
 
     async def _pieces(self, call: Call, content: bytes) -> AsyncGenerator[bytes]:
         """The answer's bytes, unzipped. Raises AxisUnavailable for what the network does."""
+        weight = Weight.PACKET if call.operation in _TAKES_LONG else Weight.CALL
         try:
-            await call.budget.spend(self._slots.acquire)
+            await call.budget.spend(partial(self._places.take, weight))
         except TimeoutError:
             raise call.unavailable("pool") from None
         try:
@@ -320,7 +331,7 @@ class VxpClient:
             finally:
                 await response.aclose()
         finally:
-            self._slots.release()
+            self._places.give_back(weight)
 
     async def _open(self, call: Call, content: bytes) -> httpx2.Response:
         """The answer's head; tried again, freshly signed, while no answer had begun."""

@@ -106,6 +106,7 @@ dispatch_table = Table(
     Column("sent_at", UtcDateTime),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("resends", ID),
+    Column("doubts", Integer, nullable=False, server_default="0"),
     Index("ix_dispatch_document", "document_id"),
     Index("ix_dispatch_status_event", "status_event_id"),
     Index("ix_dispatch_state", "state", "created_at"),

@@ -23,11 +23,18 @@ class LongSchedule:
         if not self.steps or any(not 0 < step <= 7 * 86_400 for step in self.steps):
             raise ValueError("a schedule is one or more waits, each over 0 and at most 7 days")
 
-    def decide(self, *, attempt: int, age: float, draw: float) -> RetryDecision:  # noqa: ARG002 - the protocol's
+    def decide(
+        self,
+        *,
+        attempt: int,
+        age: float,  # noqa: ARG002 - the protocol's
+        draw: float,
+        soonest: float = 0.0,
+    ) -> RetryDecision:
         """See RetryPolicy."""
         if attempt > len(self.steps):
             return RetryDecision(None, f"failed {attempt} times")
-        return RetryDecision(self.steps[attempt - 1] * (1 + _JITTER * draw))
+        return RetryDecision(max(self.steps[attempt - 1] * (1 + _JITTER * draw), soonest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
