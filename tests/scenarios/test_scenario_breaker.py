@@ -53,8 +53,8 @@ def sender(databases: Callable[[str], str], tmp_path: Path) -> Sender:
             key = await prepare(wanted, simulated.address, tmp_path, SENDING, units)
             store = app.open_store(wanted)
             async with store.begin() as tx:
-                changes = {"options": {"transfer_seconds": 2}, "max_connections": 1, "changed_at": app.clock()}
-                await directory.update_connection(tx, "axis", changes)
+                await directory.update_connection(tx, "axis", {"options": {"transfer_seconds": 2}})
+                await connections.change(tx, "axis", Changes(max_connections=1), app.clock())
             await store.close()
             async with node(wanted, key) as working:
 
