@@ -134,9 +134,7 @@ class _Snapshot(Collector):
         for connection, seconds in figures.poll_ages:
             polls.add_metric((connection,), seconds)
         yield polls
-        yield _counted(
-            "gateway_breakers_open", "Breakers that are open.", ("connection", "way"), figures.breakers_open
-        )
+        yield _counted("gateway_breakers_open", "Breakers that are open.", ("connection", "way"), figures.breakers_open)
         stopped = GaugeMetricFamily("gateway_connection_stopped", "1 while it is not used.", labels=("connection",))
         for connection, is_stopped in figures.stopped:
             stopped.add_metric((connection,), float(is_stopped))

@@ -120,6 +120,27 @@ async def test_an_axis_that_fails_is_left_alone_then_tried_by_one_and_what_waits
         assert (await line(working))["ok"]
 
 
+async def test_what_waits_for_a_place_when_it_opens_does_not_leave(sender: Sender) -> None:
+    """Of four places two carry ordinary packets: three failures open it, a fourth may be under way by then."""
+    async with sender(GATEWAY_DOCUMENTS_BREAKER_FIRST_SECONDS="300") as (simulated, working):
+        await working.change(connections.stop, "operator")
+        addresses = [await working.sent(a_document(to=(PARTNER,))) for _ in range(10)]
+        await simulated.fault("html-502@sendEdoc")
+        async with working.gateway.store.begin() as tx:
+            await connections.change(tx, "axis", Changes(max_connections=4), app.clock())
+            await connections.resume(tx, "axis", app.clock())
+
+        async def open_() -> bool:
+            found = await states(working, addresses)
+            return not (await line(working))["ok"] and "sending" not in found
+
+        await until(open_)
+        await working.poll()
+        found = await states(working, addresses)
+        assert 3 <= found.count("unknown") <= 4
+        assert found.count("waiting") == 10 - found.count("unknown")
+
+
 async def test_a_wrong_secret_stops_all_and_a_right_one_in_its_file_lets_it_go_on_by_itself(
     sender: Sender, tmp_path: Path
 ) -> None:
