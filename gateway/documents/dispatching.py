@@ -37,7 +37,7 @@ from gateway.documents.stops import Stops
 from gateway.edxml.model import StatusPacket
 from gateway.edxml.packing import extension_of
 from gateway.edxml.writer import FileToSend, write_document, write_status
-from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Lane, Outcome, Postponed
+from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Lane, Outcome, Phase, Postponed
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
 
@@ -118,6 +118,8 @@ class Dispatcher:
             return await self._lost(job, dispatch, trouble.code)
         axis = await self._axis_of(connection)
         async with axis.place(weight_of(dispatch, packet.blob.size)):
+            if job.pool is not None and self._breakers.phase(way_out(connection.id)) is Phase.OPEN:
+                return Again(job.first_run_at)  # it opened meanwhile; nothing of its pool is claimed until it closes
             return await self._send(job, dispatch, packet, connection, axis)
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
@@ -278,6 +280,9 @@ class Dispatcher:
                 await self._wait(tx, dispatch)
                 await self._stops.refused_send(tx, dispatch, failed, dispatch.sent_at or dispatch.changed_at)
                 return Postponed(failed.reason, float(self._settings.held_seconds))
+            case _:
+                await self._jobs.note(tx, job.lease, failed.reason)
+        match decision:
             case Refuse():
                 refused = DispatchState.REJECTED if failed.code else DispatchState.GIVEN_UP
                 await self._end(tx, replace(dispatch, state=refused))

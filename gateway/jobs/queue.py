@@ -168,12 +168,12 @@ class Jobs:
 
     async def postpone(self, tx: Transaction, lease: Lease, after: float, reason: str) -> None:
         """The attempt failed; the next one comes `after` seconds from now."""
-        await self._note(tx, lease, reason)
+        await self.note(tx, lease, reason)
         await repository.wait_on(tx, lease, aware(self._clock()) + timedelta(seconds=after))
 
     async def bury(self, tx: Transaction, lease: Lease, reason: str) -> None:
         """The job is dead."""
-        await self._note(tx, lease, reason)
+        await self.note(tx, lease, reason)
         await repository.finish(tx, lease, JobState.DEAD, aware(self._clock()))
 
     async def give_back(self, tx: Transaction, lease: Lease) -> bool:
@@ -185,7 +185,8 @@ class Jobs:
         self._listeners.append(call)
         return lambda: self._listeners.remove(call)
 
-    async def _note(self, tx: Transaction, lease: Lease, reason: str) -> None:
+    async def note(self, tx: Transaction, lease: Lease, reason: str) -> None:
+        """Keep why this attempt failed, whatever comes of it; `postpone` and `bury` do so themselves."""
         held = await self._held(tx, lease)
         short = reason[: repository.LONGEST_REASON]
         entry = {"at": aware(self._clock()).isoformat(timespec="seconds"), "reason": short}

@@ -53,8 +53,8 @@ def sender(databases: Callable[[str], str], tmp_path: Path) -> Sender:
             key = await prepare(wanted, simulated.address, tmp_path, SENDING, units)
             store = app.open_store(wanted)
             async with store.begin() as tx:
-                changes = {"options": {"transfer_seconds": 2}, "max_connections": 1, "changed_at": app.clock()}
-                await directory.update_connection(tx, "axis", changes)
+                await directory.update_connection(tx, "axis", {"options": {"transfer_seconds": 2}})
+                await connections.change(tx, "axis", Changes(max_connections=1), app.clock())
             await store.close()
             async with node(wanted, key) as working:
 
@@ -118,6 +118,27 @@ async def test_an_axis_that_fails_is_left_alone_then_tried_by_one_and_what_waits
         taken = [one["document_id"] for one in (await simulated.ledger())["packets"]]
         assert taken == [id_of(one) for one in documents[3:]]  # what hung was stored, and is not sent twice
         assert (await line(working))["ok"]
+
+
+async def test_what_waits_for_a_place_when_it_opens_does_not_leave(sender: Sender) -> None:
+    """Of four places two carry ordinary packets: three failures open it, a fourth may be under way by then."""
+    async with sender(GATEWAY_DOCUMENTS_BREAKER_FIRST_SECONDS="300") as (simulated, working):
+        await working.change(connections.stop, "operator")
+        addresses = [await working.sent(a_document(to=(PARTNER,))) for _ in range(10)]
+        await simulated.fault("html-502@sendEdoc")
+        async with working.gateway.store.begin() as tx:
+            await connections.change(tx, "axis", Changes(max_connections=4), app.clock())
+            await connections.resume(tx, "axis", app.clock())
+
+        async def open_() -> bool:
+            found = await states(working, addresses)
+            return not (await line(working))["ok"] and "sending" not in found
+
+        await until(open_)
+        await working.poll()
+        found = await states(working, addresses)
+        assert 3 <= found.count("unknown") <= 4
+        assert found.count("waiting") == 10 - found.count("unknown")
 
 
 async def test_a_wrong_secret_stops_all_and_a_right_one_in_its_file_lets_it_go_on_by_itself(

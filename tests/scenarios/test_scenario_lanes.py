@@ -36,11 +36,11 @@ MB = 1024 * 1024
 
 
 @asynccontextmanager
-async def sending(url: str, folder: Path, *, active: bool = True, **more: str) -> AsyncIterator[tuple[Axis, Node]]:
+async def sending(url: str, folder: Path, **more: str) -> AsyncIterator[tuple[Axis, Node]]:
     """A sending gateway at an axis of its own, which knows the receiver."""
     async with axis(folder / "axis") as simulated:
         wanted = node_settings(url, folder, **more)
-        key = await prepare(wanted, simulated.address, folder, SENDING, [SENDER], active=active)
+        key = await prepare(wanted, simulated.address, folder, SENDING, [SENDER])
         async with node(wanted, key) as sender:
 
             async def listed() -> bool:
@@ -50,9 +50,10 @@ async def sending(url: str, folder: Path, *, active: bool = True, **more: str) -
             yield simulated, sender
 
 
-def with_file(name: str = "large.pdf", **header: object) -> Json:
+def with_file(priority: int = 0) -> Json:
     """A document with one file."""
-    return {**a_document(to=(PARTNER,), **header), "attachments": [{"attachment_name": name}]}
+    document = a_document(to=(PARTNER,), other_info={"priority": priority})
+    return {**document, "attachments": [{"attachment_name": "large.pdf"}]}
 
 
 async def test_while_large_and_ordinary_sends_hang_urgent_ones_leave_at_once(
@@ -65,7 +66,7 @@ async def test_while_large_and_ordinary_sends_hang_urgent_ones_leave_at_once(
         slow = [await sender.sent(with_file(), [large])]
         medium = tmp_path / "medium.bin"
         medium.write_bytes(os.urandom(6 * MB))
-        slow += [await sender.sent(with_file(other_info={"priority": 3}), [medium]) for _ in range(2)]
+        slow += [await sender.sent(with_file(3), [medium]) for _ in range(2)]
         slow += [await sender.sent(a_document(to=(PARTNER,))) for _ in range(8)]
 
         async def states() -> list[str]:
