@@ -284,10 +284,10 @@ class Arriver:
             return
         try:
             await axis.acknowledge(arrival.doc_id, state)
-        except AxisRefused:
-            if arrival.acknowledged_at is None or arrival.acknowledged_as is None:
+        except AxisRefused as refused:
+            if not await _told_before(axis, arrival, refused):
                 raise
-            state = Transport(arrival.acknowledged_as)  # it keeps the word that it was given before
+            state = Transport(arrival.acknowledged_as or state)  # it keeps the word that it was given before
         self._passed("arrival.acknowledged")
         now = self._clock()
         async with self._store.begin() as tx:
@@ -360,6 +360,18 @@ class Arriver:
             tx,
             Announcement(kind=kind, at=self._clock(), data={name: value for name, value in data.items() if value}),
         )
+
+
+async def _told_before(axis: Axis, arrival: Arrival, refused: AxisRefused) -> bool:
+    """Whether a refused acknowledgement is the second of an item: we know of the first, or it is listed no more.
+
+    Who dies between the axis's answer and the commit does not know of the first; the list does.
+    """
+    if refused.error_class in (ErrorClass.CONFIGURATION, ErrorClass.TRANSIENT):
+        return False
+    if arrival.acknowledged_at is not None and arrival.acknowledged_as is not None:
+        return True
+    return all(item.doc_id != arrival.doc_id for item in await axis.received(arrival.message_type))
 
 
 def _may_be_taken_in_now(arrival: Arrival, connection: Connection) -> bool:
