@@ -36,6 +36,7 @@ from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
 from gateway.documents.settling.settler import Settler
 from gateway.handover.claims import Claims
+from gateway.handover.day_end import DAY_END_JOB, DayEnds
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.notices.claiming import Notices
@@ -290,6 +291,15 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         slice_bytes=settings.serve.blob_check_mb * MB,
     )
+    day_ends = DayEnds(
+        store=store,
+        jobs=jobs,
+        reporter=reporter,
+        announce=feed.announce,
+        clock=clock,
+        day=settings.handover.day_end,
+        late=meters.late,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
@@ -312,6 +322,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
             measured("blob_check", blob_check.handle),
+            measured(DAY_END_JOB, day_ends.handle),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
