@@ -2,14 +2,16 @@
 
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import structlog
-from agencies import World, a_world
+from agencies import OURS, Alone, World, a_world
 from postgres import Postgres
+from world import RECEIVING, Axis, Node, axis, node, node_settings, prepare
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),
@@ -67,3 +69,20 @@ async def world(shared_world: World) -> AsyncIterator[World]:
     """The module's, with no fault left on."""
     yield shared_world
     await shared_world.axis.healthy()
+
+
+@pytest.fixture
+def alone(databases: Callable[[str], str], tmp_path: Path) -> Alone:
+    """One receiving gateway of its own at an axis of its own."""
+
+    @asynccontextmanager
+    async def made(
+        *, active: bool = True, working: bool = True, readings: Sequence[str] = (), **more: str
+    ) -> AsyncIterator[tuple[Axis, Node]]:
+        async with axis(tmp_path / "axis", readings=readings) as simulated:
+            wanted = node_settings(databases(tmp_path.name), tmp_path, **more)
+            key = await prepare(wanted, simulated.address, tmp_path, RECEIVING, OURS, active=active)
+            async with node(wanted, key, working=working) as receiver:
+                yield simulated, receiver
+
+    return made

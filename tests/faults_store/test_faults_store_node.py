@@ -11,7 +11,8 @@ from pathlib import Path
 
 import aiosqlite
 import pytest
-from faulty_parts import Faulty, TurnedClock, faulty
+from clocks import TurnedClock
+from faulty_parts import Faulty, faulty
 from postgres import Postgres
 from sqlalchemy import text
 from world import until
@@ -124,7 +125,7 @@ async def test_a_gateway_does_not_start_on_a_foreign_blob_folder(database_url: s
 
 @SQLITE
 async def test_a_clock_that_is_set_back(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = TurnedClock()
+    clock = TurnedClock(app.clock)
     monkeypatch.setattr(app, "clock", clock)
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
@@ -145,7 +146,7 @@ async def test_a_clock_that_is_set_back(database_url: str, tmp_path: Path, monke
 async def test_a_small_step_of_the_clock_stops_nobody(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = TurnedClock()
+    clock = TurnedClock(app.clock)
     monkeypatch.setattr(app, "clock", clock)
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
