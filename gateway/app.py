@@ -432,7 +432,7 @@ async def _scheduled(built: Gateway) -> bool:
         async with built.store.begin() as tx:
             await built.jobs.put(tx, kind="schedule", key="all")
     except DatabaseUnavailable as error:
-        _log.warning("schedule.database_unavailable", code=error.code)
+        _log.warning("schedule.database_unavailable", code=error.code, do=error.action.en)
         return False
     return True
 

@@ -71,18 +71,32 @@ async def world(shared_world: World) -> AsyncIterator[World]:
     await shared_world.axis.healthy()
 
 
-@pytest.fixture
-def alone(databases: Callable[[str], str], tmp_path: Path) -> Alone:
-    """One receiving gateway of its own at an axis of its own."""
-
+def _alone(databases: Callable[[str], str], folder: Path) -> Alone:
     @asynccontextmanager
     async def made(
         *, active: bool = True, working: bool = True, readings: Sequence[str] = (), **more: str
     ) -> AsyncIterator[tuple[Axis, Node]]:
-        async with axis(tmp_path / "axis", readings=readings) as simulated:
-            wanted = node_settings(databases(tmp_path.name), tmp_path, **more)
-            key = await prepare(wanted, simulated.address, tmp_path, RECEIVING, OURS, active=active)
+        async with axis(folder / "axis", readings=readings) as simulated:
+            wanted = node_settings(databases(folder.name), folder, **more)
+            key = await prepare(wanted, simulated.address, folder, RECEIVING, OURS, active=active)
             async with node(wanted, key, working=working) as receiver:
                 yield simulated, receiver
 
     return made
+
+
+@pytest.fixture
+def alone(databases: Callable[[str], str], tmp_path: Path) -> Alone:
+    """One receiving gateway of its own at an axis of its own."""
+    return _alone(databases, tmp_path)
+
+
+@pytest.fixture
+def alone_on_sqlite(sqlite_template: Path, tmp_path: Path) -> Alone:
+    """The same, for what has nothing to do with the database."""
+
+    def copied(name: str) -> str:
+        shutil.copyfile(sqlite_template, tmp_path / f"{name}.db")
+        return f"sqlite:///{tmp_path / name}.db"
+
+    return _alone(copied, tmp_path)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
+import structlog
+
 from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
@@ -31,6 +33,8 @@ from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Outcome, Retry
 from gateway.problems import Text
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ class Arriver:
                 return self._later()
             return Retry(reason_of(error))
         except (BlobMissing, BlobDamaged) as trouble:
+            _log.error("arrival.packet_lost", code=trouble.code, arrival=arrival.id, do=trouble.action.en)
             await self._fetch_again(job, arrival, trouble.code)
             return Retry(trouble.code)
         return Done()

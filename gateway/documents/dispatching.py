@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import structlog
+
 from gateway.axis.port import (
     Accepted,
     Axis,
@@ -35,6 +37,8 @@ from gateway.edxml.writer import FileToSend, write_document, write_status
 from gateway.jobs import Again, Claimed, Dead, Done, Jobs, Lane, Outcome, Retry
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
+
+_log = structlog.get_logger(__name__)
 
 SETTLE_JOB = "settle"
 """The kind of job that looks for evidence of an Unknown; its key is the dispatch's id."""
@@ -104,6 +108,7 @@ class Dispatcher:
             else:
                 await self._look_at_packet(dispatch)
         except (BlobMissing, BlobDamaged) as trouble:
+            _log.error("dispatch.blob_lost", code=trouble.code, dispatch=dispatch.id, do=trouble.action.en)
             return await self._lost(job, dispatch, trouble.code)
         return await self._send(job, dispatch, connection)
 

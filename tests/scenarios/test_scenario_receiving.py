@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import partner
 import pytest
@@ -29,6 +30,9 @@ from gateway.axis.port import Accepted, MessageType
 from gateway.directory import connections
 from gateway.documents import arriving, cut_off, repository
 from gateway.documents.model import Arrival, ArrivalState
+from gateway.edxml.model import DocumentPacket
+from gateway.edxml.reader import Limits, ReadPacket, read_packet
+from gateway.store import Blobs
 
 pytest_plugins = ["scenario_fixtures"]
 
@@ -144,7 +148,7 @@ async def test_status_packets_are_acknowledged_too(world: World) -> None:
     assert isinstance(sent, Accepted)
     items = await _until_all_done(world.axis, SENDING, "status")
     assert {one["object_id"] for one in items} >= {sent.doc_id}
-    assert await world.sender.until_processing(address, "03", "H97") is None
+    await world.sender.until_processing(address, "03", "H97")
 
 
 async def test_a_list_that_shows_only_some_of_what_waits_is_drained(alone: Alone) -> None:
@@ -219,19 +223,19 @@ def turned(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
 
 
 async def test_an_item_that_can_never_be_worked_on_is_set_apart_and_blocks_nothing(
-    alone: Alone, turned: TurnedClock, monkeypatch: pytest.MonkeyPatch
+    alone_on_sqlite: Alone, turned: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = partner.document("poison")
-    read = arriving.read_packet
 
-    def breaks(stream, *rest, **more):  # type: ignore[no-untyped-def]  # stands for a fault of the program's own
-        found = read(stream, *rest, **more)
-        if found.packet is not None and found.packet.message_header.document_id == partner.id_of("poison"):
+    def breaks(stream: BinaryIO, sinks: Blobs, limits: Limits, *, today: date) -> ReadPacket:
+        """A fault of the program's own: this packet makes it break off."""
+        found = read_packet(stream, sinks, limits, today=today)
+        if isinstance(found.packet, DocumentPacket) and found.packet.message_header.code.code_number == "poison":
             raise ZeroDivisionError
         return found
 
     monkeypatch.setattr(arriving, "read_packet", breaks)
-    async with alone() as (simulated, receiver):
+    async with alone_on_sqlite() as (simulated, receiver):
         item = await simulated.lay(poison)
         await _others_come(simulated, receiver)
         turned.by = timedelta(hours=73)
@@ -243,9 +247,9 @@ async def test_an_item_that_can_never_be_worked_on_is_set_apart_and_blocks_nothi
 
 
 async def test_an_item_that_can_never_be_fetched_blocks_nothing_and_is_told_of(
-    alone: Alone, turned: TurnedClock, tmp_path: Path
+    alone_on_sqlite: Alone, turned: TurnedClock, tmp_path: Path
 ) -> None:
-    async with alone() as (simulated, receiver):
+    async with alone_on_sqlite() as (simulated, receiver):
         await receiver.change(connections.stop, "operator")
         item = await simulated.lay(partner.document("lost"))
         for path in (tmp_path / "axis").glob("*/*/*"):
@@ -266,8 +270,8 @@ async def _others_come(simulated: Axis, receiver: Node) -> None:
     await receiver.confirm(claim)
 
 
-async def test_a_status_of_unknown_outcome_is_repeated_so_often_and_no_more(alone: Alone) -> None:
-    async with alone(GATEWAY_DOCUMENTS_STATUS_REPEATS="3") as (simulated, receiver):
+async def test_a_status_of_unknown_outcome_is_repeated_so_often_and_no_more(alone_on_sqlite: Alone) -> None:
+    async with alone_on_sqlite(GATEWAY_DOCUMENTS_STATUS_REPEATS="3") as (simulated, receiver):
         await simulated.fault("html-502@sendEdoc")
         number = a_number()
         await simulated.lay(partner.document(number))
@@ -288,9 +292,9 @@ async def test_a_status_of_unknown_outcome_is_repeated_so_often_and_no_more(alon
         assert await simulated.statuses(partner.id_of(number)) == ["03"]
 
 
-async def test_an_unknown_document_is_settled_by_its_own_arrival_at_another_unit(alone: Alone) -> None:
+async def test_an_unknown_document_is_settled_by_its_own_arrival_at_another_unit(alone_on_sqlite: Alone) -> None:
     quick = {"GATEWAY_DOCUMENTS_SETTLE_FIRST_SECONDS": "0.2", "GATEWAY_DOCUMENTS_SETTLE_SECONDS": "0.2"}
-    async with alone(GATEWAY_DOCUMENTS_SETTLE_BY_DATES="false", **quick) as (simulated, node):
+    async with alone_on_sqlite(GATEWAY_DOCUMENTS_SETTLE_BY_DATES="false", **quick) as (simulated, node):
         document = a_document(sender=DEPARTMENT, to=(OTHER,))
         await simulated.fault("drop-after-store@sendEdoc=once")
 
