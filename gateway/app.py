@@ -41,6 +41,7 @@ from gateway.documents.settling.settler import Settler
 from gateway.documents.stops import Stops
 from gateway.documents.traffic import Traffic
 from gateway.handover.claims import Claims
+from gateway.handover.day_end import DAY_END_JOB, DayEnds
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.notices.claiming import Notices
@@ -355,6 +356,15 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         slice_bytes=settings.serve.blob_check_mb * MB,
     )
+    day_ends = DayEnds(
+        store=store,
+        jobs=jobs,
+        reporter=reporter,
+        announce=feed.announce,
+        clock=clock,
+        day=settings.handover.day_end,
+        late=meters.late,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     traffic = Traffic(
@@ -393,6 +403,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
             measured("blob_check", blob_check.handle),
+            measured(DAY_END_JOB, day_ends.handle),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
@@ -510,7 +521,7 @@ async def _scheduled(built: Gateway) -> bool:
         async with built.store.begin() as tx:
             await built.jobs.put(tx, kind="schedule", key="all", lane=Lane.SECOND)
     except DatabaseUnavailable as error:
-        _log.warning("schedule.database_unavailable", code=error.code)
+        _log.warning("schedule.database_unavailable", code=error.code, do=error.action.en)
         return False
     return True
 

@@ -1,7 +1,7 @@
 """One axis and two agencies around it."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from world import (
 )
 
 OURS = [DEPARTMENT, OTHER, TWO_FORMS]
+
+Alone = Callable[..., AbstractAsyncContextManager[tuple[Axis, Node]]]
+"""Makes one receiving gateway of its own at an axis of its own; what goes on is said by keyword."""
 
 
 @dataclass

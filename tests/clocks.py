@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from gateway.times import VIETNAM
+from gateway.times import VIETNAM, Clock
 
 
 class FakeClock:
@@ -18,3 +18,14 @@ class FakeClock:
         """Move on; the new present."""
         self.now += timedelta(seconds=seconds)
         return self.now
+
+
+class TurnedClock:
+    """A real clock, turned by so much."""
+
+    def __init__(self, real: Clock) -> None:
+        self._real = real
+        self.by = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._real() + self.by

@@ -2,14 +2,16 @@
 
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import structlog
-from agencies import World, a_world
+from agencies import OURS, Alone, World, a_world
 from postgres import Postgres
+from world import RECEIVING, Axis, Node, axis, node, node_settings, prepare
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),
@@ -67,3 +69,34 @@ async def world(shared_world: World) -> AsyncIterator[World]:
     """The module's, with no fault left on."""
     yield shared_world
     await shared_world.axis.healthy()
+
+
+def _alone(databases: Callable[[str], str], folder: Path) -> Alone:
+    @asynccontextmanager
+    async def made(
+        *, active: bool = True, working: bool = True, readings: Sequence[str] = (), **more: str
+    ) -> AsyncIterator[tuple[Axis, Node]]:
+        async with axis(folder / "axis", readings=readings) as simulated:
+            wanted = node_settings(databases(folder.name), folder, **more)
+            key = await prepare(wanted, simulated.address, folder, RECEIVING, OURS, active=active)
+            async with node(wanted, key, working=working) as receiver:
+                yield simulated, receiver
+
+    return made
+
+
+@pytest.fixture
+def alone(databases: Callable[[str], str], tmp_path: Path) -> Alone:
+    """One receiving gateway of its own at an axis of its own."""
+    return _alone(databases, tmp_path)
+
+
+@pytest.fixture
+def alone_on_sqlite(sqlite_template: Path, tmp_path: Path) -> Alone:
+    """The same, for what has nothing to do with the database."""
+
+    def copied(name: str) -> str:
+        shutil.copyfile(sqlite_template, tmp_path / f"{name}.db")
+        return f"sqlite:///{tmp_path / name}.db"
+
+    return _alone(copied, tmp_path)

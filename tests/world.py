@@ -304,14 +304,14 @@ def a_document(
 
 
 @asynccontextmanager
-async def axis(folder: Path, faults: Sequence[str] = ()) -> AsyncIterator[Axis]:
+async def axis(folder: Path, faults: Sequence[str] = (), readings: Sequence[str] = ()) -> AsyncIterator[Axis]:
     """A simulated axis with three systems: the sender's, the receiving units', and a partner's."""
     systems = [
         SystemSpec.parse(f"{SENDING}:{SECRET}:{SENDER}"),
         SystemSpec.parse(f"{RECEIVING}:{SECRET}:{DEPARTMENT},{OTHER},{TWO_FORMS}/{OLD_FORM},H98.02"),
         SystemSpec.parse(f"{PARTNERS}:{SECRET}:{PARTNER}"),
     ]
-    simulated = simulator(systems, faults, folder, app.clock, seed=7)
+    simulated = simulator(systems, faults, folder, app.clock, seed=7, readings=readings)
     with serving(simulated.app) as address:
         async with httpx2.AsyncClient(timeout=BOUND) as http:
             yield Axis(address, http)

@@ -81,6 +81,11 @@ class Meters:
             buckets=_TRIP_SECONDS,
             registry=self.registry,
         )
+        self._late = Counter(
+            "gateway_not_handed_over_same_day",
+            "Documents that were not handed over at the cut-off of a day.",
+            registry=self.registry,
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered; `route` is the template, never the path."""
@@ -99,6 +104,10 @@ class Meters:
     def trip(self, trip: str, seconds: float) -> None:
         """A document or a status has arrived where it was going."""
         self._trip_seconds.labels(trip).observe(seconds)
+
+    def late(self, documents: int) -> None:
+        """So many documents were not handed over at the cut-off of the day."""
+        self._late.inc(documents)
 
     def exposition(self, figures: Figures) -> bytes:
         """Everything, in Prometheus's text format 0.0.4."""

@@ -47,6 +47,8 @@ class Happening(StrEnum):
     ALARM_OUTCOME = "alarm.outcome_needs_a_person"
     ALARM_BLOB = "alarm.blob_damaged"
     ALARM_RESTORED = "alarm.restored_from_backup"
+    ALARM_DAY_DUE = "alarm.hand_over_due"
+    ALARM_DAY_OVER = "alarm.not_handed_over_today"
     ALARM_WEBHOOK_PAUSED = "alarm.webhook_paused"
     ALARM_WEBHOOK_CALL = "alarm.webhook_call_given_up"
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from gateway.axis.port import Axis, AxisError, AxisRefused, Transport
+import structlog
+
+from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
@@ -35,6 +37,8 @@ from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Outcome, Po
 from gateway.problems import Text
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,7 @@ class Arriver:
         except AxisError as error:
             return await self._failed(job, arrival, connection, error, began)
         except (BlobMissing, BlobDamaged) as trouble:
+            _log.error("arrival.packet_lost", code=trouble.code, arrival=arrival.id, do=trouble.action.en)
             await self._fetch_again(job, arrival, trouble.code)
             return Retry(trouble.code)
         if not self._breakers.seen(way_in(connection.id)).is_clean:
@@ -328,10 +333,10 @@ class Arriver:
             return
         try:
             await axis.acknowledge(arrival.doc_id, state)
-        except AxisRefused:
-            if arrival.acknowledged_at is None or arrival.acknowledged_as is None:
+        except AxisRefused as refused:
+            if not await _told_before(axis, arrival, refused):
                 raise
-            state = Transport(arrival.acknowledged_as)  # it keeps the word that it was given before
+            state = Transport(arrival.acknowledged_as or state)  # it keeps the word that it was given before
         self._passed("arrival.acknowledged")
         now = self._clock()
         async with self._store.begin() as tx:
@@ -404,6 +409,18 @@ class Arriver:
             tx,
             Announcement(kind=kind, at=self._clock(), data={name: value for name, value in data.items() if value}),
         )
+
+
+async def _told_before(axis: Axis, arrival: Arrival, refused: AxisRefused) -> bool:
+    """Whether a refused acknowledgement is the second of an item: we know of the first, or it is listed no more.
+
+    Who dies between the axis's answer and the commit does not know of the first; the list does.
+    """
+    if refused.error_class in (ErrorClass.CONFIGURATION, ErrorClass.TRANSIENT):
+        return False
+    if arrival.acknowledged_at is not None and arrival.acknowledged_as is not None:
+        return True
+    return all(item.doc_id != arrival.doc_id for item in await axis.received(arrival.message_type))
 
 
 def _may_be_taken_in_now(arrival: Arrival, connection: Connection) -> bool:

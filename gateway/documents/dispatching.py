@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
+
 from gateway.axis.port import Accepted, Axis, MessageType, SendResult, Unknown
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
@@ -40,6 +42,8 @@ from gateway.edxml.writer import FileToSend, write_document, write_status
 from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Lane, Outcome, Phase, Postponed
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import Clock
+
+_log = structlog.get_logger(__name__)
 
 SETTLE_JOB = "settle"
 """The kind of job that looks for evidence of an Unknown; its key is the dispatch's id."""
@@ -115,6 +119,7 @@ class Dispatcher:
             else:
                 packet = await self._built_before(dispatch)
         except (BlobMissing, BlobDamaged) as trouble:
+            _log.error("dispatch.blob_lost", code=trouble.code, dispatch=dispatch.id, do=trouble.action.en)
             return await self._lost(job, dispatch, trouble.code)
         axis = await self._axis_of(connection)
         async with axis.place(weight_of(dispatch, packet.blob.size)):

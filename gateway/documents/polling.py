@@ -1,7 +1,7 @@
 """The way in, first half: the leased poller of one connection lists both message types and books arrivals."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.axis.port import AxisError, Item, MessageType
 from gateway.directory import connections, units
@@ -10,7 +10,7 @@ from gateway.documents import repository
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.model import Arrival, ArrivalState
 from gateway.documents.outcomes import Failure, failed_call
-from gateway.documents.pools import put_arrival
+from gateway.documents.pools import put_arrivals
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.documents.stops import Stops
 from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
@@ -56,7 +56,9 @@ class Poller:
         try:
             axis = await self._axis_of(connection)
             for kind in MessageType:
-                await self._book(job.lease, connection, await axis.received(kind))
+                asked = self._clock()
+                await self._book(job.lease, connection, await axis.received(kind), asked)
+            await self._take_up_untold(job.lease, connection)
         except AxisError as error:
             await self._failed(job.lease, connection, error)
         else:
@@ -66,24 +68,37 @@ class Poller:
     def _later(self, seconds: int) -> Again:
         return Again(self._clock() + timedelta(seconds=seconds))
 
-    async def _book(self, lease: Lease, connection: Connection, items: Sequence[Item]) -> None:
+    async def _book(self, lease: Lease, connection: Connection, items: Sequence[Item], asked: datetime) -> None:
+        """Book what is new and have worked on what needs it: a few statements for each portion, whatever is known."""
         for start in range(0, len(items), _PORTION):
             portion = {item.doc_id: item for item in items[start : start + _PORTION]}
             async with self._store.begin() as tx:
                 await self._jobs.hold(tx, lease)
                 known = await repository.known_arrivals(tx, connection.id, list(portion))
                 ours = await self._own_codes(tx, connection)
-                for doc_id, item in portion.items():
-                    arrival = known.get(doc_id) or await self._new(tx, connection, item)
-                    if self._has_work(arrival, connection, ours):
-                        await put_arrival(tx, self._jobs, arrival.id, connection.id, _lane(item))
+                new = {doc_id: self._new(connection, item) for doc_id, item in portion.items() if doc_id not in known}
+                await repository.add_arrivals(tx, list(new.values()))
+                work = [one for one in (known | new).values() if self._has_work(one, connection, ours, asked)]
+                await put_arrivals(tx, self._jobs, connection.id, {one.id: _lane(one) for one in work})
+
+    async def _take_up_untold(self, lease: Lease, connection: Connection) -> None:
+        """What was taken in, and is not listed any more before we know that the axis was told: its job settles it."""
+        if connection.mode is not Mode.ACTIVE:
+            return
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, lease)
+            left = await repository.untold(tx, connection.id, _PORTION)
+            await put_arrivals(tx, self._jobs, connection.id, {one.id: _lane(one) for one in left})
 
     async def _own_codes(self, tx: Transaction, connection: Connection) -> frozenset[str]:
         own = await units.every(tx, connection.id)
         return frozenset(code for unit in own for code in (unit.code, *unit.aliases))
 
-    def _has_work(self, arrival: Arrival, connection: Connection, ours: frozenset[str]) -> bool:
-        """Whether a listed item is to be worked on: what the axis lists it has not been told of, or has forgotten."""
+    def _has_work(self, arrival: Arrival, connection: Connection, ours: frozenset[str], asked: datetime) -> bool:
+        """Whether an item of a list that was asked for at `asked` is to be worked on.
+
+        What the axis lists it has not been told of, or has forgotten; unless it was told while it made the list.
+        """
         match arrival.state:
             case ArrivalState.OBSERVED:
                 return connection.mode is Mode.ACTIVE
@@ -92,12 +107,14 @@ class Poller:
                 return connection.mode is Mode.ACTIVE and policy is not AckUnreadable.NOTHING
             case ArrivalState.STRANGER:
                 return connection.mode is Mode.ACTIVE and arrival.to_code in ours
+            case ArrivalState.ACKNOWLEDGED:
+                return arrival.acknowledged_at is None or arrival.acknowledged_at < asked
             case _:
                 return True
 
-    async def _new(self, tx: Transaction, connection: Connection, item: Item) -> Arrival:
+    def _new(self, connection: Connection, item: Item) -> Arrival:
         now = self._clock()
-        arrival = Arrival(
+        return Arrival(
             id=new_id(now),
             connection_id=connection.id,
             doc_id=item.doc_id,
@@ -116,8 +133,6 @@ class Poller:
             acknowledged_at=None,
             acknowledged_as=None,
         )
-        await repository.add_arrival(tx, arrival)
-        return arrival
 
     async def _succeeded(self, lease: Lease, connection: Connection) -> None:
         async with self._store.begin() as tx:
@@ -139,5 +154,5 @@ def _bounded(code: str | None) -> str | None:
     return code[:100] if code else None
 
 
-def _lane(item: Item) -> Lane:
-    return Lane.THIRD if item.message_type is MessageType.STATUS else Lane.NORMAL
+def _lane(arrival: Arrival) -> Lane:
+    return Lane.THIRD if arrival.message_type is MessageType.STATUS else Lane.NORMAL

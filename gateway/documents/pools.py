@@ -83,4 +83,9 @@ async def put_arrival(
     await jobs.put(tx, kind="arrival", key=arrival_id, lane=lane, pool=way_in(connection_id))
 
 
+async def put_arrivals(tx: Transaction, jobs: Jobs, connection_id: str, lanes: Mapping[str, Lane]) -> None:
+    """Have many arrivals of a connection worked on, each in its lane; what waits or runs is left as it is."""
+    await jobs.put_all(tx, "arrival", lanes, pool=way_in(connection_id))
+
+
 _OF_WEIGHT = {Weight.URGENT: URGENT, Weight.CALL: SMALL, Weight.PACKET: SMALL, Weight.LARGE: LARGE}

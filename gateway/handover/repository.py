@@ -1,12 +1,14 @@
 """Tables and SQL of deliveries and events."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.documents.repository import document_table
 from gateway.handover.model import Delivery, DeliveryState, Event
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
 
@@ -176,6 +179,57 @@ async def save_delivery(tx: Transaction, delivery: Delivery) -> None:
             handed_over_at=delivery.handed_over_at,
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unhanded:
+    """How many documents a unit has not taken over yet, and since when the oldest waits."""
+
+    unit_code: str
+    count: int
+    oldest: datetime
+
+
+def _is_unhanded(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Deliveries made until a time and not handed over; those whose statuses are not ours to send are not counted."""
+    column = delivery_table.c
+    return (
+        column.state.in_((DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.SET_APART)),
+        column.created_at <= before,
+        document_table.c.muted.is_(False),
+    )
+
+
+async def unhanded_by_unit(tx: Transaction, before: datetime) -> list[Unhanded]:
+    """Units with documents that came until a time and are not handed over, by code."""
+    column = delivery_table.c
+    statement = (
+        select(
+            column.unit_code,
+            func.count().label("number"),
+            func.min(column.created_at, type_=UtcDateTime()).label("oldest"),
+        )
+        .join(document_table, document_table.c.id == column.document_id)
+        .where(*_is_unhanded(before))
+        .group_by(column.unit_code)
+        .order_by(column.unit_code)
+    )
+    return [
+        Unhanded(unit_code=row.unit_code, count=row.number, oldest=row.oldest) for row in await tx.execute(statement)
+    ]
+
+
+async def unhanded_before(tx: Transaction, before: datetime, *, after: str, limit: int) -> list[str]:
+    """Deliveries that came until a time and are not handed over: ids after `after`, in order."""
+    column = delivery_table.c
+    statement = (
+        select(column.id)
+        .join(document_table, document_table.c.id == column.document_id)
+        .where(*_is_unhanded(before), column.id > after)
+        .order_by(column.id)
+        .limit(limit)
+    )
+    return list((await tx.execute(statement)).scalars())
 
 
 async def oldest_unhanded(tx: Transaction) -> datetime | None:

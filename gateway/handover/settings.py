@@ -1,6 +1,20 @@
 """Settings of hand-over."""
 
+from dataclasses import dataclass
+from datetime import time
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_TIME_OF_DAY = r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayEnd:
+    """When operators are warned and when the day is over, in Vietnam time; None: never. Every day is one (G-22)."""
+
+    warn_at: time | None
+    cut_off: time | None
+    reports: bool
 
 
 class HandoverSettings(BaseModel):
@@ -23,6 +37,23 @@ class HandoverSettings(BaseModel):
     reject_pause_seconds: int = Field(
         60, ge=0, le=86_400, description="Seconds after a first reject until it is offered again; doubles each time."
     )
+    day_warn_at: str = Field(
+        "16:00",
+        pattern=_TIME_OF_DAY,
+        description="Time of day in Vietnam (HH:MM) at which operators are warned of documents that came and are not "
+        "handed over: their senders are to be told of receipt the same day. Empty: no warning.",
+    )
+    day_cut_off: str = Field(
+        "23:50",
+        pattern=_TIME_OF_DAY,
+        description="Time of day in Vietnam (HH:MM) at which what is not handed over counts as late, every day. "
+        "Leaves time for a 01 to go out that day. Empty: never.",
+    )
+    day_report: bool = Field(
+        False,
+        description="Whether at that time 01 goes out for what is not handed over, with a Description that says so. "
+        "Otherwise 01 waits for the hand-over, however late.",
+    )
     webhook_hosts: str = Field(
         "",
         max_length=5000,
@@ -43,6 +74,15 @@ class HandoverSettings(BaseModel):
     webhook_pause_hours: float = Field(
         72.0, gt=0, le=720, description="Hours without one good call after which an endpoint is paused, with an alarm."
     )
+
+    @property
+    def day_end(self) -> DayEnd:
+        """The times of `day_warn_at` and `day_cut_off`, and what happens then."""
+        return DayEnd(
+            warn_at=time.fromisoformat(self.day_warn_at) if self.day_warn_at else None,
+            cut_off=time.fromisoformat(self.day_cut_off) if self.day_cut_off else None,
+            reports=self.day_report,
+        )
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

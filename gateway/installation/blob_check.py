@@ -16,6 +16,7 @@ from gateway.times import Clock
 _EVERY = timedelta(hours=1)
 _PORTION = 100
 _NOTE = "blob_check"
+_DO = "Check the disk; copy this file back from a backup."
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +87,6 @@ class BlobCheck:
             for one in found:
                 if not await repository.put_damaged(tx, one):
                     continue
-                _log.error("blob.damage_found", blob=one.blob_key, reason=one.reason)
+                _log.error("blob.damage_found", blob=one.blob_key, reason=one.reason, do=_DO)
                 data = {"blob": one.blob_key, "reason": one.reason}
                 await self._announce(tx, Announcement(kind=Happening.ALARM_BLOB, at=one.found_at, data=data))

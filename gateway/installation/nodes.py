@@ -53,7 +53,7 @@ class Nodes:
             try:
                 await self.beat()
             except DatabaseUnavailable as error:
-                _log.warning("node.no_beat", code=error.code)
+                _log.warning("node.no_beat", code=error.code, do=error.action.en)
             try:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await stop.wait()
@@ -115,9 +115,8 @@ class Nodes:
     def _tell_of_versions(self, found: list[Node]) -> None:
         versions = frozenset((one.version, one.schema) for one in found)
         if len(versions) > 1 and versions != self._said:
-            _log.warning(
-                "nodes.mixed_versions", versions=sorted(f"{version} ({schema})" for version, schema in versions)
-            )
+            listed = sorted(f"{version} ({schema})" for version, schema in versions)
+            _log.warning("nodes.mixed_versions", versions=listed, do="Finish the upgrade on the others.")
         self._said = versions
 
 

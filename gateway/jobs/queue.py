@@ -66,6 +66,25 @@ class Jobs:
             await repository.arm(tx, job_id, new)
         return job_id
 
+    async def put_all(self, tx: Transaction, kind: str, lanes: Mapping[str, Lane], *, pool: str | None = None) -> None:
+        """As `put` for many keys at once, each with its lane, due now: what waits or runs is left as it is.
+
+        A few statements for some hundred keys, however many of them are there already.
+        """
+        there = await repository.unfinished(tx, kind, list(lanes)) if lanes else set()
+        wanted = [key for key in lanes if key not in there]
+        if not wanted:
+            return
+        now = aware(self._clock())
+        tx.after_commit(self._tell)
+        new = [
+            repository.NewJob(
+                id=new_id(now), kind=kind, key=key, payload={}, lane=lanes[key], pool=pool, run_at=now, now=now
+            )
+            for key in wanted
+        ]
+        await repository.insert_all(tx, new)
+
     async def hold(self, tx: Transaction, lease: Lease) -> None:
         """Raise LeaseLost unless the lease is still good; it then stays so until `tx` ends.
 

@@ -105,6 +105,35 @@ async def insert_unless_there(tx: Transaction, new: NewJob) -> bool:
     return (await tx.execute(statement)).rowcount == 1
 
 
+async def unfinished(tx: Transaction, kind: str, keys: Collection[str]) -> set[str]:
+    """Those of the keys whose job of this kind waits or runs."""
+    statement = select(job.c.key).where(job.c.kind == kind, job.c.key.in_(keys), or_(_is_waiting, _is_running))
+    return set((await tx.execute(statement)).scalars())
+
+
+async def insert_all(tx: Transaction, new: Sequence[NewJob]) -> None:
+    """Keep new jobs of one kind; those that are there already and finished come back as if new, the others stay."""
+    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
+    rows = [
+        {
+            **_armed(one),
+            "id": one.id,
+            "kind": one.kind,
+            "key": one.key,
+            "lease_token": 0,
+            "reasons": [],
+            "created_at": one.now,
+        }
+        for one in new
+    ]
+    statement = dialect.insert(job)
+    anew = {name: statement.excluded[name] for name in _armed(new[0])}
+    finished = or_(job.c.state == JobState.DONE.value, job.c.state == JobState.DEAD.value)
+    await tx.execute(
+        statement.on_conflict_do_update(index_elements=[job.c.kind, job.c.key], set_=anew, where=finished), rows
+    )
+
+
 async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState]:
     """The id and state of the job of this kind and key, locked."""
     statement = select(job.c.id, job.c.state).where(job.c.kind == kind, job.c.key == key).with_for_update()

@@ -95,7 +95,7 @@ class Worker:
         try:
             await self._claim()
         except DatabaseUnavailable as error:
-            _log.warning("jobs.database_unavailable", code=error.code)
+            _log.warning("jobs.database_unavailable", code=error.code, do=error.action.en)
 
     async def _claim(self) -> int:
         free = self._settings.slots - len(self._running)
@@ -172,7 +172,7 @@ class Worker:
                     await write(tx)
                 return
             except DatabaseUnavailable as error:
-                _log.warning("job.outcome_waits", code=error.code)
+                _log.warning("job.outcome_waits", code=error.code, do=error.action.en)
             await asyncio.sleep(self._settings.idle)
 
     async def _written_as(self, claimed: Claimed, outcome: Outcome) -> Callable[[Transaction], Awaitable[None]]:
@@ -224,7 +224,7 @@ class Worker:
                     if not await self._jobs.extend(tx, claimed.lease, self._settings.lease):
                         _log.warning("job.lease_not_extended", job=claimed.id, kind=claimed.kind)
         except DatabaseUnavailable as error:
-            _log.warning("jobs.no_beat", code=error.code)
+            _log.warning("jobs.no_beat", code=error.code, do=error.action.en)
 
     async def _nudge_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -254,7 +254,8 @@ def _named(error: Exception) -> str:
     name = error.code if isinstance(error, Problem) else type(error).__name__
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f"{last[0].filename.rpartition('/')[2]}:{last[0].lineno}" if last else ""
-    _log.error("job.failed", error=name, error_class=type(error).__name__, place=place)
+    do = {"do": error.action.en} if isinstance(error, Problem) else {}
+    _log.error("job.failed", error=name, error_class=type(error).__name__, place=place, **do)
     return name
 
 

@@ -16,6 +16,7 @@ from gateway.statuses.model import Staff, StatusEvent
 from gateway.store import Transaction, new_id
 
 UNMATCHED = "status_without_document"
+_KNOWN = frozenset({DispatchState.ACCEPTED, DispatchState.REJECTED, DispatchState.GIVEN_UP, DispatchState.CANCELLED})
 
 
 class Receiver:
@@ -122,7 +123,12 @@ async def _spoken_of(
 
 
 async def _held(tx: Transaction, document: Document, recipient: Recipient | None) -> Recipient | None:
-    """The recipient as it is once nobody else moves this document: two statuses may come at the same time."""
+    """The recipient as it is once nobody else moves this document: two statuses may come at the same time.
+
+    Everybody locks a dispatch before its document. The dispatch is moved only where its outcome is open.
+    """
+    if recipient is not None and recipient.transport_state not in _KNOWN:
+        await documents.hold_dispatch(tx, recipient.dispatch_id)
     await documents.hold_document(tx, document.id)
     if recipient is None:
         return None

@@ -52,7 +52,7 @@ async def test_observed_arrivals_are_counted_on_either_side_of_the_date(connecte
     times = ("2026/11/19 23:59:59", "2026-11-20T00:00:00", "2026/11/22 08:00:00", "yesterday", None)
     async with connected.begin() as tx:
         for place, created in enumerate(times):
-            await repository.add_arrival(tx, arrival(f"a{place}", created, clock()))
-        await repository.add_arrival(tx, arrival("other", times[0], clock(), connection="truc-b"))
+            await repository.add_arrivals(tx, [arrival(f"a{place}", created, clock())])
+        await repository.add_arrivals(tx, [arrival("other", times[0], clock(), connection="truc-b")])
     async with connected.read() as tx:
         assert await divided(tx, "truc-a", CUT_OFF) == Divided(before=1, since=2, undated=2)

@@ -30,13 +30,17 @@ class Process:
     errors: Path
     http: httpx2.AsyncClient = field(repr=False)
 
-    async def until_killed(self) -> None:
-        """Until it has died by SIGKILL."""
+    async def until_ended(self) -> None:
+        """Until it is no more, however it ended."""
 
         async def gone() -> bool:
             return self.process.exitcode is not None
 
         await until(gone)
+
+    async def until_killed(self) -> None:
+        """Until it has died by SIGKILL."""
+        await self.until_ended()
         assert self.process.exitcode == -signal.SIGKILL, self.errors.read_text()[-2000:]
 
     def signal(self, number: signal.Signals) -> None:
@@ -98,9 +102,9 @@ class Home:
     key: str
 
     @asynccontextmanager
-    async def running(self, kill_at: str = "") -> AsyncIterator[Process]:
-        """A process on it, ready to answer."""
-        environment = quick(self.database_url, self.folder, GATEWAY_PORT="0")
+    async def running(self, kill_at: str = "", **more: str) -> AsyncIterator[Process]:
+        """A process on it, ready to answer; `more` are variables of it."""
+        environment = quick(self.database_url, self.folder, GATEWAY_PORT="0", **more)
         errors = self.folder / f"errors-{len(list(self.folder.glob('errors-*')))}"
         errors.touch()
         fate = Fate(kill_at, self.folder / "killed")

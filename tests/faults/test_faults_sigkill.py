@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -30,7 +31,10 @@ from world import (
     until,
 )
 
+from gateway import app
 from gateway.axis.port import Accepted, MessageType
+from gateway.documents import repository
+from gateway.documents.model import ArrivalState
 
 pytestmark = pytest.mark.process
 
@@ -192,9 +196,21 @@ async def test_killed_while_taking_in(simulated: Axis, receiving: Home, kill_at:
         listed = (await second.http.get("/v1/documents", params={"direction": "in"})).json()["items"]
         assert [one["document_id"] for one in listed] == [partner.id_of(number)]
         assert (await second.events(listed[0]["id"])).count("document.arrived") == 1
+        await until(partial(_is_settled, receiving, item))
     assert acknowledged_before == (["done"] if kill_at == "arrival.acknowledged" else [])
     assert set(await simulated.acks(item)) == {"done"}
     assert await simulated.statuses(partner.id_of(number)) == ["01"]
+
+
+async def _is_settled(home: Home, item: str) -> bool:
+    """Whether the gateway knows that the axis was told, though it may have died before it could write that down."""
+    store = app.open_store(node_settings(home.database_url, home.folder))
+    try:
+        async with store.read() as tx:
+            found = await repository.known_arrivals(tx, "axis", [item])
+    finally:
+        await store.close()
+    return found[item].state is ArrivalState.ACKNOWLEDGED
 
 
 @_points("delivery.handed_over", "dispatch.built", "dispatch.sending", also_postgres="delivery.handed_over")

@@ -5,27 +5,15 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import partner
 from world import DEPARTMENT, RECEIVING, Axis, Node, axis, node, node_settings, prepare, until
 
-from gateway import app, settings
+from gateway import settings
 from gateway.store import Blob, Store
 
 OPS_TOKEN = "for-monitoring-0123456789"
-
-
-class TurnedClock:
-    """The real clock, turned by so much."""
-
-    def __init__(self) -> None:
-        self._real = app.clock
-        self.by = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return self._real() + self.by
 
 
 @dataclass

@@ -376,3 +376,37 @@ async def test_who_lives_keeps_its_lease_when_the_clock_was_wrong(store: Store, 
         assert await jobs.extend(tx, claimed.lease, 90)
     clock.advance(61)
     assert await claim(store, jobs) == []
+
+
+async def test_many_are_put_at_once_and_what_waits_or_runs_is_left_alone(
+    store: Store, jobs: Jobs, clock: FakeClock
+) -> None:
+    for key in ("running", "done"):
+        await put(store, jobs, key)
+    held = {one.key: one.lease for one in await claim(store, jobs)}
+    await done(store, jobs, held["done"])
+    await put(store, jobs, "waiting", run_at=clock() + timedelta(hours=1))
+    keys = ("new", "running", "done", "waiting")
+    async with store.begin() as tx:
+        await jobs.put_all(tx, "send", dict.fromkeys(keys, Lane.SECOND))
+        await jobs.put_all(tx, "send", {})
+    await done(store, jobs, held["running"])
+    assert await states(store) == dict(zip(keys, ("waiting", "done", "waiting", "waiting"), strict=True))
+    taken = {one.key: one for one in await claim(store, jobs)}
+    assert {key: (one.lane, one.lease.token) for key, one in taken.items()} == {
+        "new": (Lane.SECOND, 1),
+        "done": (Lane.SECOND, 2),
+    }
+
+
+async def test_two_who_put_the_same_many_at_once_get_each_once(store: Store, jobs: Jobs, database_url: str) -> None:
+    lanes = dict.fromkeys((str(number) for number in range(50)), Lane.NORMAL)
+
+    async def one() -> None:
+        other = Store(StoreSettings(database_url=database_url))
+        async with other.begin() as tx:
+            await jobs.put_all(tx, "send", lanes)
+        await other.close()
+
+    await asyncio.gather(one(), one())
+    assert sorted(await states(store)) == sorted(lanes)

@@ -1,14 +1,13 @@
 """Connections in trouble, looking on, and becoming active; and sends whose outcome nobody knows."""
 
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import partner
 import pytest
-from agencies import OURS, World
+from agencies import Alone, World
 from world import (
     DEPARTMENT,
     OTHER,
@@ -17,7 +16,6 @@ from world import (
     SECRET,
     SENDER,
     SENDING,
-    Axis,
     Json,
     Node,
     a_document,
@@ -40,23 +38,6 @@ from gateway.documents.model import ArrivalState
 pytest_plugins = ["scenario_fixtures"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-Alone = Callable[..., AbstractAsyncContextManager[tuple[Axis, Node]]]
-
-
-@pytest.fixture
-def alone(databases: Callable[[str], str], tmp_path: Path) -> Alone:
-    """One receiving gateway of its own at an axis of its own."""
-
-    @asynccontextmanager
-    async def made(*, active: bool = True, **more: str) -> AsyncIterator[tuple[Axis, Node]]:
-        async with axis(tmp_path / "axis") as simulated:
-            wanted = node_settings(databases(tmp_path.name), tmp_path, **more)
-            key = await prepare(wanted, simulated.address, tmp_path, RECEIVING, OURS, active=active)
-            async with node(wanted, key) as receiver:
-                yield simulated, receiver
-
-    return made
 
 
 async def _ready(of: Node, name: str) -> tuple[int, Json]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from clocks import FakeClock
+from disks import small_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from parts import missing
 
 from gateway.axis.port import PacketSource
 from gateway.edxml.sinks import Sink, Source
@@ -233,19 +233,14 @@ sys.exit("written")
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def one_megabyte(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"none", str(folder).encode(), b"tmpfs", 0, b"size=1m") != 0:
-        missing("Full disk", f"a small file system cannot be mounted here ({os.strerror(ctypes.get_errno())})")
-    yield folder
-    libc.umount2(str(folder).encode(), 2)
+    with small_disk(tmp_path / "disk", 1) as folder:
+        yield folder
 
 
-def test_a_full_disk_is_a_problem_that_names_it_and_leaves_nothing(small_disk: Path) -> None:
-    blobs = FolderBlobs(small_disk / "blobs")
+def test_a_full_disk_is_a_problem_that_names_it_and_leaves_nothing(one_megabyte: Path) -> None:
+    blobs = FolderBlobs(one_megabyte / "blobs")
     small = kept(blobs, b"what was there")
     writer = blobs.create()
 
@@ -260,10 +255,10 @@ def test_a_full_disk_is_a_problem_that_names_it_and_leaves_nothing(small_disk: P
     assert kept(blobs, bytes(300_000)).size == 300_000
 
 
-def test_a_read_only_disk_is_a_problem_that_names_it(small_disk: Path) -> None:
-    blobs = FolderBlobs(small_disk / "blobs")
+def test_a_read_only_disk_is_a_problem_that_names_it(one_megabyte: Path) -> None:
+    blobs = FolderBlobs(one_megabyte / "blobs")
     remount, read_only = 32, 1
-    assert ctypes.CDLL(None).mount(b"none", str(small_disk).encode(), b"tmpfs", remount | read_only, None) == 0
+    assert ctypes.CDLL(None).mount(b"none", str(one_megabyte).encode(), b"tmpfs", remount | read_only, None) == 0
     with pytest.raises(Problem, match=r"blob\.read_only"):
         blobs.create()
 

@@ -1,7 +1,7 @@
 """Tables and SQL of documents, packets, dispatches and arrivals; one file a noun."""
 
 from gateway.documents.repository.arrivals import (
-    add_arrival,
+    add_arrivals,
     arrival_counts,
     arrivals_in,
     attach_arrival,
@@ -11,6 +11,7 @@ from gateway.documents.repository.arrivals import (
     known_arrivals,
     oldest_unacknowledged,
     save_arrival,
+    untold,
 )
 from gateway.documents.repository.dispatches import (
     add_dispatch,
@@ -62,7 +63,7 @@ __all__ = [
     "ID",
     "Cursor",
     "DocumentFilter",
-    "add_arrival",
+    "add_arrivals",
     "add_dispatch",
     "add_document",
     "add_packet",
@@ -108,4 +109,5 @@ __all__ = [
     "set_processing",
     "standing_states",
     "unfinished_dispatches",
+    "untold",
 ]

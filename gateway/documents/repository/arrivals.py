@@ -19,9 +19,10 @@ from gateway.documents.repository.tables import (
 from gateway.store import Transaction
 
 
-async def add_arrival(tx: Transaction, arrival: Arrival) -> None:
-    """Book an item."""
-    await tx.execute(insert(arrival_table).values(values_of(arrival, arrival_table)))
+async def add_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
+    """Book items."""
+    if arrivals:
+        await tx.execute(insert(arrival_table), [values_of(one, arrival_table) for one in arrivals])
 
 
 async def find_arrival(tx: Transaction, id: str) -> Arrival | None:
@@ -49,6 +50,18 @@ async def known_arrivals(tx: Transaction, connection_id: str, doc_ids: Sequence[
             arrival = _arrival(row)
             found[arrival.doc_id] = arrival
     return found
+
+
+async def untold(tx: Transaction, connection_id: str, limit: int) -> list[Arrival]:
+    """Arrivals that were taken in and of which the axis has not been told, or we do not know it; oldest first."""
+    column = arrival_table.c
+    statement = (
+        select(arrival_table)
+        .where(column.connection_id == connection_id, column.state == ArrivalState.DELIVERED)
+        .order_by(column.booked_at, column.id)
+        .limit(limit)
+    )
+    return [_arrival(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def arrivals_in(tx: Transaction, connection_id: str, state: ArrivalState) -> list[Arrival]:
