@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.soak import report
-from bench.soak.books import Books, books, left_over
+from bench.soak.books import Books, books, under_way
 from bench.soak.caller import Caller, Unwilling
 from bench.soak.cast import Json, agency_of
 from bench.soak.corpus import Corpus
@@ -71,7 +71,7 @@ class Soak:
                 for task in background:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
-            found = verify(await self._evidence(made, systems))
+            found = verify(await self._evidence(made, systems, faults))
             self._print(made, callers, people, storm, faults, found)
             for caller in callers.values():
                 await caller.close()
@@ -143,24 +143,22 @@ class Soak:
             if time.monotonic() > deadline:
                 report.say(f"it did not come to its end within {self._options.calm:g} s; left: {self._left}")
                 return
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
 
     async def _under_way(self, made: World, people: list[Person]) -> str:
         """What there is still to be done, in words; nothing when all is done."""
         unfinished = sum(not one.finished for one in self._ledger.postings if one.posted)
         if unfinished:
             return f"{unfinished} documents"
-        items = (await made.axis_ledger())["items"]
-        if waiting := sum(one["state"] not in ("done", "fail") for one in items):
-            return f"{waiting} items of the axis"
         for agency in made.agencies:
-            found = await asyncio.to_thread(books, agency.database_url)
-            if jobs := left_over(found):
-                return f"jobs of {agency.cast.name}: {Counter(one['kind'] for one in jobs)}"
-            if under_way := Counter(one["state"] for one in found.dispatches if one["state"] != "accepted"):
-                return f"dispatches of {agency.cast.name}: {under_way}"
+            if left := await asyncio.to_thread(under_way, agency.database_url):
+                return f"of agency {agency.cast.name}: {left}"
         desks = [len(await person.desk()) for person in people]
-        return f"things on desks: {desks}" if any(desks) else ""
+        if any(desks):
+            return f"things on desks: {desks}"
+        items = (await made.axis_ledger())["items"]
+        waiting = sum(one["state"] not in ("done", "fail") for one in items)
+        return f"{waiting} items of the axis" if waiting else ""
 
     async def _last_events(self, systems: list[DocumentSystem]) -> None:
         """The followers of the feed have a moment to see its end."""
@@ -173,7 +171,7 @@ class Soak:
                     while last not in system.seqs:
                         await asyncio.sleep(0.1)
 
-    async def _evidence(self, made: World, systems: list[DocumentSystem]) -> Evidence:
+    async def _evidence(self, made: World, systems: list[DocumentSystem], faults: AxisFaults) -> Evidence:
         by_name = {one.cast.name: one for one in systems}
         shown: dict[int, Json] = {}
         for posting in self._ledger.postings:
@@ -192,6 +190,7 @@ class Soak:
             shown={number: one for number, one in shown.items() if one},
             systems=by_name,
             hooks=self._hooks,
+            garbage=frozenset(faults.garbage),
         )
 
     async def _tell(self, storm: Storm, faults: AxisFaults) -> None:

@@ -1,5 +1,6 @@
 """What one agency's database says at the end, read with SQL of our own: the program is not asked about itself."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -8,8 +9,15 @@ from psycopg.rows import dict_row
 
 from bench.soak.cast import Json
 
-_PERPETUAL = ("poll", "directory", "schedule", "upkeep", "blob_check", "webhook_feed")
-"""Jobs that come round for ever."""
+_LEFT_JOBS = (
+    "SELECT j.kind, j.key, j.state, j.attempt, j.run_at, j.lease_owner, j.last_reason FROM job j"
+    " LEFT JOIN arrival a ON j.kind = 'arrival' AND a.id = j.key"
+    " WHERE j.state = 'dead' OR (j.state <> 'done'"
+    " AND j.kind NOT IN ('poll', 'directory', 'schedule', 'upkeep', 'blob_check', 'webhook_feed', 'day_end')"
+    " AND coalesce(a.state, '') <> 'discarded')"
+)
+"""Jobs that are neither done nor come round for ever: the axis lists again what it was told `fail` of."""
+_LEFT_DISPATCHES = "SELECT 'dispatch ' || state AS state FROM dispatch WHERE state NOT IN ('accepted', 'cancelled')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +52,13 @@ def books(url: str) -> Books:
             ),
             deliveries=rows("SELECT id, document_id, unit_code, state, handed_over_at FROM delivery"),
             decisions=rows("SELECT target, action, reason, at FROM desk_action WHERE target_sort = 'dispatch'"),
-            jobs=rows(
-                "SELECT kind, key, state, attempt, run_at, lease_owner, last_reason FROM job WHERE state <> 'done'"
-            ),
+            jobs=rows(_LEFT_JOBS),
         )
 
 
-def left_over(found: Books) -> list[Json]:
-    """Jobs that are neither done nor come round for ever."""
-    return [one for one in found.jobs if one["kind"] not in _PERPETUAL or one["state"] == "dead"]
+def under_way(url: str) -> str:
+    """What is still to be done, in words."""
+    with psycopg.connect(url, row_factory=dict_row, connect_timeout=10) as db:
+        jobs = Counter(row["kind"] for row in db.execute(_LEFT_JOBS))
+        states = Counter(row["state"] for row in db.execute(_LEFT_DISPATCHES))
+    return ", ".join(f"{what} {count}" for what, count in sorted({**jobs, **states}.items()))

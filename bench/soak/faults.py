@@ -5,10 +5,14 @@ from collections import Counter
 
 import httpx2
 
+from bench.soak.cast import AGENCIES
 from gateway.simulator.fault_list import FAULTS
 
 _ERA_SECONDS = (3.0, 7.0)
 _AT_A_TIME = (2, 5)
+_GARBAGE = 0.3
+_MOST_GARBAGE = 20
+"""Once discarded they are listed and acknowledged again at each poll for ever, as the harsher reading has it."""
 
 DRAWN: dict[str, tuple[str, ...]] = {
     "html-502": ("html-502=15%", "html-502@sendEdoc=2times", "html-502@getReceivedEdocList=50%"),
@@ -60,9 +64,12 @@ class AxisFaults:
     def __init__(self, address: str, http: httpx2.AsyncClient, seed: int) -> None:
         self.struck: Counter[str] = Counter()
         self._address = f"{address}/_sim/faults"
+        self._items = f"{address}/_sim/items"
         self._http = http
         self._chance = random.Random(f"{seed} faults")
         self._deck: list[str] = []
+        self.garbage: set[str] = set()
+        """Items that were laid before units and are no packets."""
 
     async def era(self) -> float:
         """Other faults from now on; for how many seconds they are to stay."""
@@ -70,6 +77,8 @@ class AxisFaults:
         for _ in range(self._chance.randint(*_AT_A_TIME)):
             spec = self._chance.choice(DRAWN[self._name()])
             (await self._http.post(self._address, json={"fault": spec})).raise_for_status()
+        if self._chance.random() < _GARBAGE and len(self.garbage) < _MOST_GARBAGE:
+            await self._lay_garbage()
         return self._chance.uniform(*_ERA_SECONDS)
 
     async def off(self) -> None:
@@ -79,6 +88,14 @@ class AxisFaults:
             name = str(one["fault"]).partition("@")[0].partition("=")[0]
             self.struck[name] += int(one["struck"])
         (await self._http.delete(self._address)).raise_for_status()
+
+    async def _lay_garbage(self) -> None:
+        """An item that no reader can make anything of, before a unit of chance."""
+        sender, receiver = self._chance.sample(AGENCIES, 2)
+        parties = {"kind": "edoc", "from": sender.codes[0], "to": self._chance.choice(receiver.codes)}
+        content = b"<edXML>" + self._chance.randbytes(500)
+        answer = await self._http.post(self._items, params=parties, content=content)
+        self.garbage.add(str(answer.raise_for_status().json()["doc_id"]))
 
     def _name(self) -> str:
         """Every fault once, in an order of chance, before any comes again."""

@@ -3,32 +3,25 @@
 from dataclasses import dataclass, field
 
 _MOST_HEAD = 64 * 1024
-_MOST_ANSWER = 4096
+_MOST_ANSWER = 1024
 
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One request and what is known of its answer. Times are of `time.time()`, 0 for not yet; sizes of bodies in bytes."""
+    """One request and what is known of its answer. Times are of `time.time()`, 0 for not yet; sizes of bodies in bytes.
+
+    `hash_file`: what a send says its packet's hash is; empty for all else.
+    """
 
     agency: str
     operation: str
-    headers: dict[str, str] = field(repr=False)
+    hash_file: str
     length: int
     began: float
     seen: int = 0
     completed: float = 0.0
     ended: float = 0.0
     answer: bytearray = field(default_factory=bytearray, repr=False)
-
-    @property
-    def kind(self) -> str:
-        """`edoc` or `status`, of a list or a send."""
-        return self.headers.get("xroadvnpt-messagetype", "")
-
-    @property
-    def hash_file(self) -> str:
-        """What the request says its packet's hash is."""
-        return self.headers.get("xroadvnpt-hash-file", "")
 
     @property
     def complete(self) -> bool:
@@ -73,7 +66,8 @@ class RequestReader:
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         operation = first.split(" ")[1].rpartition("/")[2].partition("?")[0]
         length = int(headers.get("content-length", "0"))
-        self.now = Exchange(agency=self._agency, operation=operation, headers=headers, length=length, began=at)
+        hash_file = headers.get("xroadvnpt-hash-file", "")
+        self.now = Exchange(agency=self._agency, operation=operation, hash_file=hash_file, length=length, began=at)
         self._count(self.now, 0, at)
         return self.now, end + 4 - before
 

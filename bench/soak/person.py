@@ -65,10 +65,10 @@ class Person:
         elif item["sort"] == "dispatch" and "send_again" in actions:
             self._ledger.note("desk", None, item=item)
             await self._again(item, f"document sent again ({item['reason']})")
-        elif item["sort"] == "arrival" and "read_again" in actions:
+        elif item["sort"] == "arrival" and "discard" in actions:
             self._ledger.note("desk", None, item=item)
-            await self._caller.post(f"/v1/desk/{item['id']}/read-again", {"reason": _REASON})
-            self.done[f"read again ({item['reason']})"] += 1
+            await self._caller.post(f"/v1/desk/{item['id']}/discard", {"reason": _REASON})
+            self.done[f"discarded ({item['reason']})"] += 1
 
     async def _settle(self, item: Json) -> None:
         """Only when asked, only when the axis is at work on it no more, and only with the truth."""
@@ -79,7 +79,7 @@ class Person:
         if packet.status_code != 200:
             return
         sha256 = hashlib.sha256(packet.content).hexdigest()
-        sends = self._world.wire.sends(self._agency.cast.name, hash_file_as_sdk(sha256))
+        sends = self._world.wire.sends.get((self._agency.cast.name, hash_file_as_sdk(sha256)), [])
         if any(one.in_flight for one in sends):
             return
         outcome = "arrived" if await self._world.packets(sha256) else "send_again"

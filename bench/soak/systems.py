@@ -29,6 +29,8 @@ class DocumentSystem:
         self.caller = caller
         self.seqs: set[int] = set()
         """What the feed was seen to hold, where the feed is followed."""
+        self.noticed: dict[str, set[int]] = {}
+        """What the inbox offered beside documents, of units for which that is claimed too."""
         self._ledger = ledger
         self._seed = seed
         self._chance = random.Random(f"{seed} system {cast.name}")
@@ -96,8 +98,13 @@ class DocumentSystem:
         self._report(posting, receipt, href)
 
     async def _claim(self, unit: str) -> None:
+        """Documents of one unit; of one that is not called, what else the inbox carries too."""
+        kinds = ["document"]
+        if unit == self.cast.codes[-1] and self.cast.unit(unit).told_by == INBOX:
+            kinds += ["sending", "status", "alarm"]
+            self.noticed[unit] = set()
         while True:
-            body: Json = {"limit": 10, "wait": 2, "unit": unit, "kinds": ["document"]}
+            body: Json = {"limit": 10, "wait": 2, "unit": unit, "kinds": kinds}
             try:
                 answer = await self.caller.call("POST", "/v1/inbox:claim", json=body, tries=20)
             except Unwilling:
@@ -108,7 +115,8 @@ class DocumentSystem:
                 continue
             async with asyncio.TaskGroup() as tasks:
                 for claim in answer.json()["items"]:
-                    tasks.create_task(self._take_claim(claim))
+                    take = self._take_claim(claim) if claim["seq"] is None else self._take_notice(unit, claim)
+                    tasks.create_task(take)
 
     async def _take_claim(self, claim: Json) -> None:
         document, lease = claim["document"], claim["lease"]
@@ -129,6 +137,17 @@ class DocumentSystem:
             self._ledger.count("lease was over")  # it is offered again
         else:
             self._ledger.fault(f"{posting.subject}: confirmation: {answer.status_code} {answer.text[:300]}")
+
+    async def _take_notice(self, unit: str, claim: Json) -> None:
+        if self._chance.random() < _REJECTS and claim["rejects"] == 0:
+            reject = {"lease": claim["lease"], "reason": "Đang bận"}
+            await self.caller.post(f"/v1/inbox/{claim['id']}/reject", reject)
+            return
+        answer = await self.caller.post(f"/v1/inbox/{claim['id']}/confirm", {"lease": claim["lease"]})
+        if answer.status_code == 200:
+            self.noticed[unit].add(claim["seq"])
+        elif code_of(answer) != "delivery.lease":
+            self._ledger.fault(f"notice {claim['seq']} of {unit}: {answer.status_code} {answer.text[:300]}")
 
     async def _take(self, href: str, unit: str) -> tuple[Posting | None, Receipt | None]:
         """Fetch a document with its files, and look at every byte."""

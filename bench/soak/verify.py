@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bench.soak.books import Books, left_over
+from bench.soak.books import Books
 from bench.soak.cast import AGENCIES, INBOX, Json, agency_of
 from bench.soak.corpus import NEW
 from bench.soak.framing import Exchange
@@ -19,6 +19,10 @@ from bench.soak.systems import DocumentSystem
 from bench.soak.wire import Wire, was_refused
 from bench.soak.world import STATUS_REPEATS
 from gateway.axis.vxp.wire import hash_file_as_sdk
+
+_UNREADABLE = "alarm.packet_unreadable"
+_CLAIMED = ("document.sent", "document.refused", "document.unknown", "document.set_apart", "status.received")
+"""Kinds of events that the inbox offers beside documents, as far as they happen here; and alarms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Evidence:
     """Postings as the sender's gateway shows them, by number."""
     systems: dict[str, DocumentSystem]
     hooks: Hooks
+    garbage: frozenset[str]
+    """Items of the axis that are no packets."""
 
 
 def verify(evidence: Evidence) -> dict[str, list[str]]:
@@ -89,6 +95,17 @@ def _is_taken_in(arrival: Json) -> bool:
     return arrival["state"] not in ("booked", "fetched", "observed", "stranger")
 
 
+def _garbage_set_apart(found: Evidence) -> Iterator[str]:
+    """What nobody can read was set apart, told of, and discarded by the person; it held up nothing."""
+    for cast in AGENCIES:
+        told = {one["data"].get("axis_doc_id") for one in found.feeds[cast.name] if one["kind"] == _UNREADABLE}
+        for arrival in found.books[cast.name].arrivals:
+            if arrival["doc_id"] not in found.garbage:
+                continue
+            if arrival["state"] != "discarded" or arrival["doc_id"] not in told:
+                yield f"garbage {arrival['doc_id']} of {cast.name}: {arrival}, told of: {arrival['doc_id'] in told}"
+
+
 def _received_once(found: Evidence) -> Iterator[str]:
     for cast in AGENCIES:
         incoming = [one for one in found.books[cast.name].documents if one["direction"] == "in"]
@@ -105,18 +122,14 @@ def _sent_once(found: Evidence) -> Iterator[str]:
         stored[packet["system_id"], packet["sha256"]].append(packet)
     for cast in AGENCIES:
         again = _sent_again_by_people(found.books[cast.name])
-        sends: dict[str, list[Exchange]] = defaultdict(list)
-        for one in found.wire.exchanges:
-            if one.agency == cast.name:
-                sends[one.hash_file].append(one)
+        sends = {hash_file: sent for (agency, hash_file), sent in found.wire.sends.items() if agency == cast.name}
         known = set()
         for dispatch in found.books[cast.name].dispatches:
             if dispatch["sha256"] is None:
                 continue
             hash_file = hash_file_as_sdk(dispatch["sha256"])
             known.add(hash_file)
-            mine = sends[hash_file]
-            left = [one for one in mine if one.complete and not was_refused(one)]
+            left = [one for one in sends.get(hash_file, []) if one.complete and not was_refused(one)]
             yield from _judged(dispatch, left, len(stored[cast.system_id, dispatch["sha256"]]), again[dispatch["id"]])
         for hash_file in sends.keys() - known:
             yield f"agency {cast.name} sent a packet that no dispatch knows: {hash_file}"
@@ -163,14 +176,11 @@ def _no_early_01(found: Evidence) -> Iterator[str]:
         for receipt in posting.receipts.values()
     }
     first: dict[tuple[str, str], float] = {}
-    left: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
-    for one in found.wire.exchanges:
-        left[one.agency, one.hash_file].append(one)
     for packet in found.axis["packets"]:
         if packet["kind"] != "status" or packet["status_code"] != "01" or not packet["system_id"]:
             continue
         cast = next(cast for cast in AGENCIES if cast.system_id == packet["system_id"])
-        sends = left[cast.name, hash_file_as_sdk(packet["sha256"])]
+        sends = found.wire.sends.get((cast.name, hash_file_as_sdk(packet["sha256"])), [])
         key = packet["document_id"], packet["from_code"]
         first[key] = min([*(one.began for one in sends), first.get(key, float("inf"))])
     for (document_id, code), at in first.items():
@@ -204,7 +214,7 @@ def _statuses_came_back(found: Evidence) -> Iterator[str]:
 
 def _nothing_left(found: Evidence) -> Iterator[str]:
     for cast in AGENCIES:
-        for job in left_over(found.books[cast.name]):
+        for job in found.books[cast.name].jobs:
             yield f"a job of {cast.name} is left: {job}"
         for dispatch in found.books[cast.name].dispatches:
             if dispatch["state"] not in ("accepted", "cancelled"):
@@ -219,6 +229,7 @@ def _everything_told(found: Evidence) -> Iterator[str]:
             missing = {one["seq"] for one in feed} - found.systems[cast.name].seqs
             if missing:
                 yield f"who followed the feed of {cast.name} never saw {sorted(missing)[:10]} ({len(missing)} in all)"
+            yield from _notices_claimed(found, cast.name, feed)
             continue
         for unit in cast.units:
             wanted = {one["seq"] for one in feed if one["unit_code"] in (unit.code, None)}
@@ -226,6 +237,17 @@ def _everything_told(found: Evidence) -> Iterator[str]:
             missing = wanted - (told.seqs if told else set())
             if missing:
                 yield f"the webhook of {unit.code} was never told {sorted(missing)[:10]} ({len(missing)} in all)"
+
+
+def _notices_claimed(found: Evidence, agency: str, feed: list[Json]) -> Iterator[str]:
+    for unit, seqs in found.systems[agency].noticed.items():
+        offered = {
+            one["seq"]
+            for one in feed
+            if one["unit_code"] == unit and (one["kind"] in _CLAIMED or one["kind"].startswith("alarm."))
+        }
+        if missing := offered - seqs:
+            yield f"the inbox of {unit} never offered {sorted(missing)[:10]} ({len(missing)} in all)"
 
 
 def _ledger_is_clean(found: Evidence) -> Iterator[str]:
@@ -238,6 +260,7 @@ CHECKS = {
     "nothing was promised that is not in the database": _in_the_database,
     "nothing was acknowledged to the axis that was not taken in, and everything was": _acknowledged,
     "nothing was imported twice": _received_once,
+    "what cannot be read was set apart": _garbage_set_apart,
     "no packet left again without a refusal or a person": _sent_once,
     "the desk holds the decisions that were taken": _decided_truly,
     "no 01 before hand-over": _no_early_01,

@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,7 +33,8 @@ class Wire:
     """All lines to one axis. `cutting` switches the harm on and off."""
 
     def __init__(self, upstream_port: int, seed: int, odds: Odds = Odds()) -> None:  # frozen
-        self.exchanges: list[Exchange] = []
+        self.sends: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
+        """What left, by agency and hash of the packet, in order."""
         self.harm: Counter[str] = Counter()
         self.cutting = False
         self._upstream_port = upstream_port
@@ -66,10 +67,6 @@ class Wire:
             task.cancel()
         await asyncio.gather(*self._lines, return_exceptions=True)
 
-    def sends(self, agency: str, hash_file: str) -> list[Exchange]:
-        """What left of one packet, in order."""
-        return [one for one in self.exchanges if one.agency == agency and one.hash_file == hash_file]
-
     async def up(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A line to the axis itself."""
         return await asyncio.open_connection("127.0.0.1", self._upstream_port, limit=2 * _PIECE)
@@ -78,7 +75,7 @@ class Wire:
         """Keep sends; of all else only its number."""
         self.harm[f"requests {exchange.operation}"] += 1
         if exchange.operation == _SEND:
-            self.exchanges.append(exchange)
+            self.sends[exchange.agency, exchange.hash_file].append(exchange)
 
     def fate(self) -> tuple[str, float]:
         """What will happen to a request: a word, and how far it comes (part of its body, or of a short answer)."""
