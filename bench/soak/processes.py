@@ -52,6 +52,7 @@ class Program:
 
     def start(self) -> None:
         """Start it. From the main thread only: the kernel ends it with the thread that started it."""
+        self.log.touch()
         if self.forked:
             self._fork = _FORKS.Process(
                 target=_become, args=(list(self.arguments), clean(self.environment), self.log), daemon=True
