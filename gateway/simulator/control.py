@@ -1,6 +1,6 @@
 """The simulator's own addresses, for tests and the demo: what it has seen, and its faults. Loopback only.
 
-GET    /_sim/ledger   every packet, item and acknowledgement, and counts
+GET    /_sim/ledger   every packet, item and acknowledgement, and counts; ?sha256= of one packet's bytes alone
 GET    /_sim/faults   faults that are on, and how often each has struck
 POST   /_sim/faults   {"fault": "html-502=once"} switches one on
 DELETE /_sim/faults   switches all off
@@ -110,21 +110,24 @@ def with_control(app: ASGIApp, axis: SimulatedAxis) -> ASGIApp:
     return routed
 
 
-def ledger_of(axis: SimulatedAxis) -> Ledger:
-    """Everything that the axis has seen so far."""
-    items = [_ledger_item(copy) for copy in axis.items.by_id.values()]
+def ledger_of(axis: SimulatedAxis, sha256: str | None = None) -> Ledger:
+    """Everything that the axis has seen so far, or what it has of the packet whose bytes have this hash."""
+    packets = [one for one in axis.packets.values() if sha256 in (None, one.sha256)]
+    wanted = {one.object_id for one in packets}
+    copies = [copy for copy in axis.items.by_id.values() if copy.packet.object_id in wanted]
+    items = [_ledger_item(copy) for copy in copies]
     acks = sorted(
-        ((time, copy.doc_id, state) for copy in axis.items.by_id.values() for time, state in copy.acks),
+        ((time, copy.doc_id, state) for copy in copies for time, state in copy.acks),
         key=lambda ack: ack[0],
     )
     by_state: dict[str, int] = {}
     for item in items:
         by_state[item.state] = by_state.get(item.state, 0) + 1
     return Ledger(
-        packets=[_ledger_packet(packet) for packet in axis.packets.values()],
+        packets=[_ledger_packet(packet) for packet in packets],
         items=items,
         acks=[LedgerAck(doc_id=doc_id, state=state.value, time=shown(time)) for time, doc_id, state in acks],
-        counts=LedgerCounts(packets=len(axis.packets), items=len(items), acks=len(acks), by_state=by_state),
+        counts=LedgerCounts(packets=len(packets), items=len(items), acks=len(acks), by_state=by_state),
     )
 
 
@@ -145,8 +148,9 @@ class _Control:
     def __init__(self, axis: SimulatedAxis) -> None:
         self._axis = axis
 
-    async def ledger(self, _: Request) -> Response:
-        return Response(ledger_of(self._axis).model_dump_json(), media_type="application/json")
+    async def ledger(self, request: Request) -> Response:
+        found = ledger_of(self._axis, request.query_params.get("sha256"))
+        return Response(found.model_dump_json(), media_type="application/json")
 
     async def faults(self, request: Request) -> Response:
         faults = self._axis.faults

@@ -60,8 +60,14 @@ class Receiver:
         return replace(event, moved=True)
 
     async def _settle_unknown(self, tx: Transaction, recipient: Recipient, event: StatusEvent) -> None:
-        """A receiver's status is evidence that the axis took the packet (rule 2)."""
+        """A receiver's status is evidence that the axis took the packet (rule 2), unless it speaks of an earlier one.
+
+        A recall, an update or a second dispatch has the DocumentId of the first, whose statuses may be repeated late.
+        """
         if recipient.transport_state is not DispatchState.UNKNOWN:
+            return
+        dispatch = await documents.find_dispatch(tx, recipient.dispatch_id)
+        if dispatch is None or dispatch.sent_at is None or event.source_time < dispatch.sent_at.replace(microsecond=0):
             return
         await prove_arrived(tx, self._announce, recipient.dispatch_id, "proved_by_status", event.recorded_at)
 

@@ -501,6 +501,15 @@ class TestDownload:
                 await client.fetch(GUID, len)
         assert caught.value.reason == reason
 
+    async def test_what_is_no_whole_packet_is_asked_for_in_an_envelope_the_next_time(self) -> None:
+        written = io.BytesIO()
+        async with running(says(b"no packet"), says(OK | {"data": "QUJD"}), use_download=True) as (client, axis):
+            with pytest.raises(AxisUnavailable, match="not_packet"):
+                await client.fetch(GUID, len)
+            assert await client.fetch(GUID, written.write) == 3
+        assert written.getvalue() == b"ABC"
+        assert [one.line.split(" ")[1].rpartition("/")[2] for one in axis.requests] == ["downloadEdoc", "getEdoc"]
+
     async def test_a_refusal_is_told(self) -> None:
         async with running(says(FAIL), use_download=True) as (client, _):
             with pytest.raises(AxisRefused):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from world import (
     until,
 )
 
+from gateway import app
+from gateway.axis.port import Accepted, MessageType
 from gateway.cli.root import app as commands
 from gateway.documents import arriving, repository
 from gateway.documents.model import DispatchState
@@ -134,6 +137,25 @@ async def test_without_evidence_a_person_is_asked_once_and_sends_again_and_it_ar
     assert done["before"].startswith("unknown")
     again = await world.sender.post(f"{address}/settle", {"outcome": "arrived", "reason": "x"})
     assert (again.status_code, again.json()["code"]) == (409, "document.not_unknown")
+
+
+async def test_a_status_of_a_time_before_it_left_proves_nothing(world: World) -> None:
+    document, address, shown = await _unknown(world)
+
+    async def says(code: str, minutes: int) -> None:
+        packet = partner.status(code, id_of(document), at=app.clock() + timedelta(minutes=minutes))
+        assert isinstance(await world.axis.send(packet, MessageType.STATUS), Accepted)
+
+    async def heard() -> bool:
+        return bool(await world.sender.events("status.received", document=shown["id"]))
+
+    await says("03", -5)
+    await until(heard)
+    assert (await world.sender.document(address))["state"] == "unknown"
+    await says("04", 0)
+    await world.sender.until_state(address, "sent")
+    (event,) = await world.sender.events("document.sent", document=shown["id"])
+    assert event["data"]["reason"] == "proved_by_status"
 
 
 async def test_a_person_says_that_it_arrived_and_nothing_leaves(world: World) -> None:

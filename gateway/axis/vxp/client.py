@@ -43,6 +43,8 @@ PAUSES = (0.2, 1.0)
 _TAKES_LONG = frozenset(
     {Operation.FETCH, Operation.DOWNLOAD, Operation.AGENCIES, Operation.AGENCIES_QD20, Operation.UNITS}
 )
+_REMEMBERED = 10_000
+"""Items that are fetched by getEdoc because downloadEdoc gave no whole packet."""
 KEPT_ALIVE = 2
 """Idle connections kept for everything but send."""
 
@@ -79,6 +81,7 @@ class VxpClient:
         self._http = _http_client(transport or _transport(settings, kept_alive=KEPT_ALIVE))
         self._send_http = _http_client(transport or _transport(settings, kept_alive=0))
         self.last_exchange: Exchange | None = None
+        self._never_downloaded: dict[str, None] = {}
 
     async def received(
         self, kind: MessageType, since: datetime | None = None, until: datetime | None = None
@@ -121,10 +124,12 @@ class VxpClient:
     async def fetch(self, doc_id: str, write: Callable[[bytes], object]) -> int:
         """See Axis. What was written before a raise is not the packet and must be thrown away."""
         params = {Param.DOC_ID.value: doc_id}
-        if self._settings.use_download:
+        if self._settings.use_download and doc_id not in self._never_downloaded:
             try:
                 return await self._download(self._call(Operation.DOWNLOAD, params), write)
             except AxisUnavailable as unavailable:
+                if unavailable.reason in ("cut", "not_packet"):
+                    self._ask_otherwise_for(doc_id)
                 if unavailable.reason != "http_404":
                     raise
         call = self._call(Operation.FETCH, params)
@@ -133,6 +138,12 @@ class VxpClient:
         scanner = AnswerScanner(packet, max_bytes=8 * self._settings.max_packet_bytes + MB)
         await self._read(call, scanner, b"{}", lacks=lambda _: None if packet.written else "no_data")
         return packet.written
+
+    def _ask_otherwise_for(self, doc_id: str) -> None:
+        """downloadEdoc cannot tell a packet that is broken from one that was cut; the envelope of getEdoc can."""
+        self._never_downloaded[doc_id] = None
+        while len(self._never_downloaded) > _REMEMBERED:
+            del self._never_downloaded[next(iter(self._never_downloaded))]
 
     async def _download(self, call: Call, write: Callable[[bytes], object]) -> int:
         """downloadEdoc has no envelope, and an error page looks like success: only whole edXML passes."""
