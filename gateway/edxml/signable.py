@@ -12,7 +12,14 @@ from gateway.edxml.fields import ATTACHMENT_NAME, FIELDS
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.layout import Node
 from gateway.edxml.model import DocumentPacket, StatusPacket
-from gateway.edxml.normal import FileDigest, NormalForm, normal_document, normal_status, normal_text
+from gateway.edxml.normal import (
+    INTEGER_TEXTS,
+    FileDigest,
+    NormalForm,
+    normal_document,
+    normal_status,
+    normal_text,
+)
 from gateway.edxml.rules import capital, finding
 from gateway.edxml.survival import rewritten, survive, unsure
 from gateway.problems import Text
@@ -76,9 +83,11 @@ def _changed(packet: DocumentPacket | StatusPacket) -> list[Finding]:
 
 def _controls(packet: DocumentPacket | StatusPacket, files: Sequence[FileDigest]) -> Iterator[Finding]:
     for node in _leaves(packet):
-        if not node.pointer.startswith(_HOPS) and _has_control(node.text):
+        if node.pointer.startswith(_HOPS):
+            continue
+        if (why := _unread(node)) is not None:
             field = FIELDS[node.path]
-            yield _finding(node.path, node.pointer, field.vi, field.en)
+            yield _finding(node.path, node.pointer, field.vi, field.en, why)
     for at, file in enumerate(files):
         if _has_control(file.name):
             pointer = f"/attachments/{at}/attachment_name"
@@ -88,8 +97,24 @@ def _controls(packet: DocumentPacket | StatusPacket, files: Sequence[FileDigest]
             yield _finding("Attachment.Description", pointer, "mô tả của tệp", "description of the attachment")
 
 
-def _finding(path: str, pointer: str, vi: str, en: str) -> Finding:
-    text = Text(f"{capital(vi)} {_CONTROL.vi}.", f"The {en} {_CONTROL.en}.")
+def _unread(node: Node) -> Text | None:
+    """Why a receiver would not read the value as it is; None for nearly all."""
+    if _has_control(node.text):
+        return _CONTROL
+    if node.name in _NUMBERS and len(node.text) > _DIGITS:
+        return _TOO_LARGE
+    return _NULL if node.name in _CODED and node.text.lower() == "null" else None
+
+
+_NUMBERS = frozenset({"Type", "TypeDetail", "Priority", "PromulgationAmount", "PageAmount", "SteeringType"})
+_DIGITS = 9
+_CODED = frozenset({"OrganId", "StatusCode", *INTEGER_TEXTS})
+_TOO_LARGE = Text("là số quá lớn", "is too large a number")
+_NULL = Text("là chữ “null”, bên nhận coi như không có", "is the word “null”, which receivers take for nothing")
+
+
+def _finding(path: str, pointer: str, vi: str, en: str, why: Text = _CONTROL) -> Finding:
+    text = Text(f"{capital(vi)} {why.vi}.", f"The {en} {why.en}.")
     return finding("L", path, pointer, text)
 
 

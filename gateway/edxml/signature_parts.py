@@ -139,22 +139,19 @@ def _method(name: str, algorithm: str | None, indent: str) -> Iterator[str]:
 
 def _leaf(name: str, text: str | None, indent: str) -> Iterator[str]:
     if text:
-        yield f"{indent}<{name}>{_escaped(text)}</{name}>"
+        yield f"{indent}<{name}>{_replaced(text, _IN_CONTENT)}</{name}>"
 
 
 def _escaped(text: str) -> str:
-    """Text fit for content and for an attribute in double quotes, blanks kept as they are."""
-    for character, written in _ESCAPES:
+    """Text fit for an attribute in double quotes, blanks kept as they are."""
+    return _replaced(text, (*_IN_CONTENT, *_IN_ATTRIBUTES))
+
+
+def _replaced(text: str, escapes: tuple[tuple[str, str], ...]) -> str:
+    for character, written in escapes:
         text = text.replace(character, written)
     return text
 
 
-_ESCAPES = (
-    ("&", "&amp;"),
-    ("<", "&lt;"),
-    (">", "&gt;"),
-    ('"', "&quot;"),
-    ("\t", "&#9;"),
-    ("\n", "&#10;"),
-    ("\r", "&#13;"),
-)
+_IN_CONTENT = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
+_IN_ATTRIBUTES = (('"', "&quot;"), ("\t", "&#9;"), ("\n", "&#10;"))
