@@ -191,6 +191,11 @@ class LocalFile:
         """From the beginning; the caller closes it."""
         return self.path.open("rb")
 
+    def sha256(self) -> str:
+        """Lower-case hex, read now."""
+        with self.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
 
 def _nowhere(secret: str) -> None:
     """The secret is shown, not written."""

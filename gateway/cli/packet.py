@@ -1,6 +1,8 @@
 """`gateway packet`."""
 
 import os
+import secrets
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -9,7 +11,7 @@ import typer
 
 from gateway.cli.console import PACKET_REFUSED, as_json, now, say, warn
 from gateway.cli.files import STANDARD, Extraction, FileSink, FileSinks, LocalFile, opened, whole_or_nothing, workplace
-from gateway.problems import Text
+from gateway.problems import Kind, Problem, Text
 from gateway.times import VIETNAM
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from gateway.edxml.findings import Finding
     from gateway.edxml.model import DocumentPacket, StatusPacket
     from gateway.edxml.reader import ReadPacket
+    from gateway.edxml.signature_parts import SignatureParts
+    from gateway.signing.facts import SignatureFacts
+    from gateway.signing.keys.api import SigningKey
 
 app = typer.Typer(help="Read and build packets (edXML). / Đọc và tạo gói tin edXML.", no_args_is_help=True)
 
@@ -49,6 +54,28 @@ def read(
             help="Write the files of a readable packet here; nothing is written over. / Ghi các tệp đính kèm vào đây.",
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Add the facts about its signature. / Thêm kết quả kiểm tra chữ ký.")
+    ] = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="With --verify: a folder of trusted and intermediate certificates. / Thư mục chứng thư tin cậy.",
+        ),
+    ] = None,
+    own_code: Annotated[
+        list[str] | None,
+        typer.Option(help="With --verify: a code of ours; may be repeated. / Mã của đơn vị ta; có thể lặp lại."),
+    ] = None,
+    received: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S"],
+            help="With --verify: when it came, Vietnam time; now by default. / Lúc nhận, giờ Việt Nam; mặc định là bây giờ.",
+        ),
+    ] = None,
 ) -> None:
     from gateway.edxml.reader import Limits, Profile, read_packet
     from gateway.edxml.readout import readout
@@ -60,7 +87,11 @@ def read(
         sinks.close()
         if extract is not None and packet.readable:
             _extract(packet, extract)
-        typer.echo(as_json(readout(packet).model_dump(mode="json")))
+        shown = readout(packet).model_dump(mode="json")
+        if verify:
+            at = now() if received is None else received.replace(tzinfo=VIETNAM)
+            shown["signature"] = _facts(packet, trust, own_code, at).model_dump(mode="json")
+        typer.echo(as_json(shown))
     if not packet.readable:
         raise typer.Exit(PACKET_REFUSED)
 
@@ -79,6 +110,21 @@ def build(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, readable=True, help="A file, in order. / Tệp đính kèm, theo thứ tự."),
     ] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Sign the packet with this private key (PEM). / Ký gói tin bằng khóa riêng này (PEM).",
+        ),
+    ] = None,
+    sign_cert: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, readable=True, help="The key's certificate (PEM or DER). / Chứng thư của khóa."
+        ),
+    ] = None,
 ) -> None:
     from gateway.edxml.from_json import MAX_BYTES, JsonRefused, packet_from_json
     from gateway.edxml.model import StatusPacket
@@ -93,8 +139,9 @@ def build(
     if isinstance(packet, StatusPacket) and files:
         raise typer.BadParameter("A status packet has no files. / Gói tin trạng thái không có tệp đính kèm.")
     _check(packet, files)
+    signature = _signature(packet, files, _signing_key(sign_key, sign_cert))
     with whole_or_nothing(out) as target:
-        _write(packet, files, target)
+        _write(packet, files, signature, target)
     if out != STANDARD:
         say(Text(f"Đã tạo {out}.", f"Built {out}."))
 
@@ -138,12 +185,76 @@ def _refuse(findings: "Sequence[Finding]") -> "NoReturn":
     raise typer.Exit(PACKET_REFUSED)
 
 
-def _write(packet: "DocumentPacket | StatusPacket", files: "Sequence[LocalFile]", target: "BinaryIO") -> None:
+def _signing_key(key: Path | None, certificate: Path | None) -> "SigningKey | None":
+    if key is None and certificate is None:
+        return None
+    if key is None or certificate is None:
+        raise typer.BadParameter("--sign-key and --sign-cert go together. / Phải có cả --sign-key và --sign-cert.")
+    from gateway.signing.keys.api import KeyUnusable
+    from gateway.signing.keys.file import load
+
+    try:
+        return load(key.read_bytes(), certificate.read_bytes())
+    except KeyUnusable as unusable:
+        raise Problem(
+            f"signing_key.{unusable.reason}",
+            Kind.INVALID,
+            Text(f"Không dùng được khóa ký: {unusable.reason}.", f"The signing key cannot be used: {unusable.reason}."),
+            Text(
+                "Cần khóa riêng dạng PEM (RSA từ 2048 bit, P-256 hoặc P-384) và chứng thư của chính khóa đó.",
+                "Give a private key as PEM (RSA from 2048 bits, P-256 or P-384) and the certificate of that very key.",
+            ),
+        ) from None
+
+
+def _signature(
+    packet: "DocumentPacket | StatusPacket", files: "Sequence[LocalFile]", key: "SigningKey | None"
+) -> "SignatureParts | None":
+    if key is None:
+        return None
+    from gateway.edxml.model import StatusPacket
+    from gateway.edxml.normal import FileDigest
+    from gateway.edxml.signable import Unsignable
+    from gateway.signing.profile import NONCE_BYTES
+    from gateway.signing.sign import sign_document, sign_status
+
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    try:
+        if isinstance(packet, StatusPacket):
+            return sign_status(packet, key, now(), nonce).parts
+        digests = [
+            FileDigest(name=file.path.name, description=None, size=file.size, sha256=file.sha256()) for file in files
+        ]
+        return sign_document(packet, digests, key, now(), nonce).parts
+    except Unsignable as unsignable:
+        _refuse(unsignable.findings)
+
+
+def _facts(packet: "ReadPacket", trust: Path | None, own_codes: list[str] | None, at: datetime) -> "SignatureFacts":
+    from gateway.signing.verify import verify
+
+    if trust is not None:
+        warn(_NO_TRUST_YET)
+    return verify(packet, received=at, own_codes=own_codes)
+
+
+_NO_TRUST_YET = Text(
+    "Phiên bản này chưa xét độ tin cậy của chứng thư; `trusted` là null.",
+    "This version does not judge yet whether a certificate is trusted; `trusted` is null.",
+)
+
+
+def _write(
+    packet: "DocumentPacket | StatusPacket",
+    files: "Sequence[LocalFile]",
+    signature: "SignatureParts | None",
+    target: "BinaryIO",
+) -> None:
     from gateway.edxml.model import StatusPacket
     from gateway.edxml.writer import FileToSend, write_document, write_status
 
     if isinstance(packet, StatusPacket):
-        write_status(packet, target)
+        write_status(packet, target, signature=signature)
         return
     to_send = [
         FileToSend(
@@ -154,4 +265,4 @@ def _write(packet: "DocumentPacket | StatusPacket", files: "Sequence[LocalFile]"
         )
         for file in files
     ]
-    write_document(packet, to_send, target)
+    write_document(packet, to_send, target, signature=signature)

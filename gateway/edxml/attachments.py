@@ -15,11 +15,13 @@ from gateway.edxml.wording import error, shown, warning
 class RealFile:
     """An attachment's real file. `sink` is None when it could not be had; then a finding says why.
 
-    `unzipped` tells what unzipping took, also when it was refused.
+    `sent` is what came, before unzipping; None when nothing that is whole did. `unzipped` tells what unzipping took,
+    also when it was refused.
     """
 
     sink: Sink | None
     packed: bool
+    sent: "SentBytes | None"
     unzipped: "Unzipped"
     findings: tuple[Finding, ...] = ()
 
@@ -33,6 +35,19 @@ class Sent:
     attachment_name: str
     content_type: str | None
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentBytes:
+    """An attachment's bytes as they came: how many, and their SHA-256 in lower-case hex."""
+
+    size: int
+    sha256: str
+
+    @staticmethod
+    def of(sink: Sink) -> "SentBytes":
+        """Of what was written to a sink."""
+        return SentBytes(sink.size, sink.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +94,9 @@ def real_file(sent: Sent, sinks: Sinks, limits: Limits, before: Unzipped) -> Rea
     if extension_of(sent.attachment_name) not in ZIP_BASED and _begins_as_zip(sink):
         oddities.append(_nested(sent))
     unzipped = _unzipped(sent, sink.size, limits)
+    came = SentBytes.of(sent.sink)
     sent.sink.discard()
-    return RealFile(sink=sink, packed=True, unzipped=unzipped, findings=tuple(oddities))
+    return RealFile(sink=sink, packed=True, sent=came, unzipped=unzipped, findings=tuple(oddities))
 
 
 def is_zip_type(content_type: str | None) -> bool:
@@ -151,7 +167,8 @@ def _has_path(entry: zipfile.ZipInfo) -> bool:
 
 
 def _kept(sent: Sent, *findings: Finding) -> RealFile:
-    return RealFile(sink=sent.sink, packed=False, unzipped=Unzipped(), findings=findings)
+    came = SentBytes.of(sent.sink)
+    return RealFile(sink=sent.sink, packed=False, sent=came, unzipped=Unzipped(), findings=findings)
 
 
 def _unzipped(sent: Sent, size: int, limits: Limits) -> Unzipped:
@@ -160,14 +177,15 @@ def _unzipped(sent: Sent, size: int, limits: Limits) -> Unzipped:
 
 def _refused(sent: Sent, refused: ZipRefused, unzipped: Unzipped = Unzipped()) -> RealFile:
     """A zip that cannot be opened is passed on as it came, with a warning; one that would flood us is not (packet format 4)."""
+    came = SentBytes.of(sent.sink)
     if refused.code in _UNOPENED:
-        return RealFile(sink=sent.sink, packed=False, unzipped=unzipped, findings=(_warned(sent, refused),))
+        return RealFile(sink=sent.sink, packed=False, sent=came, unzipped=unzipped, findings=(_warned(sent, refused),))
     if refused.code in _OVER:
         unzipped = replace(unzipped, over=refused)
     sent.sink.discard()
     vi, en = _who(sent)
     finding = error(refused.code, f"Tệp nén của {vi} {refused.text.vi}.", f"The zip of {en} {refused.text.en}.")
-    return RealFile(sink=None, packed=True, unzipped=unzipped, findings=(finding,))
+    return RealFile(sink=None, packed=True, sent=came, unzipped=unzipped, findings=(finding,))
 
 
 _UNOPENED = frozenset({"Z.Damaged", "Z.Checksum", "Z.Encrypted", "Z.Method"})

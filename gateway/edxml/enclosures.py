@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.edxml.attachments import RealFile, Sent, Unzipped, real_file
+from gateway.edxml.attachments import RealFile, Sent, SentBytes, Unzipped, real_file
 from gateway.edxml.fields import ATTACHMENT_NAME
 from gateway.edxml.findings import Finding
 from gateway.edxml.limits import Limits
@@ -13,7 +13,7 @@ from gateway.edxml.names import safe_name
 from gateway.edxml.parsing import Enclosure
 from gateway.edxml.sinks import Sink, Sinks
 from gateway.edxml.understanding import Reference
-from gateway.edxml.wording import error, missing, odd, repeated, shown, too_long
+from gateway.edxml.wording import error, missing, odd, shown, too_long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Attachment:
 
     `attachment_name` is as written, `safe_name` fit for a disk. `size` (bytes) and `sha256` are those of the real file,
     after unzipping; 0 and that of nothing when there is none. `packed` says that it came as the one entry of a zip.
-    `content` is the sink that holds the real file, not committed, or None when it could not be read.
+    `sent` is what came, before unzipping, None when nothing that is whole did. `content` is the sink that holds the real file, not committed, or None when it could not be read.
     """
 
     position: int
@@ -34,6 +34,7 @@ class Attachment:
     size: int
     sha256: str
     packed: bool
+    sent: SentBytes | None
     content: Sink | None
 
 
@@ -139,6 +140,7 @@ class _Reading:
             size=0 if real.sink is None else real.sink.size,
             sha256=_NOTHING if real.sink is None else real.sink.sha256,
             packed=real.packed,
+            sent=real.sent,
             content=real.sink,
         )
         return attachment, before + real.unzipped
@@ -149,7 +151,10 @@ class _Reading:
             if child.name not in _LEAVES:
                 self._mapper.keep_unknown(child, f"Attachment.{child.name}")
         if self._enclosure.contents > 1:
-            findings.add(repeated("Attachment.ContentTransferEncoded", self._enclosure.contents, at=at))
+            self._mapper.keep_repeated("Attachment.ContentTransferEncoded", self._enclosure.contents, at=at)
+        for leaf, path in _SAID_ONCE:
+            if (times := sum(bool(child.text) for child in self._node.all(leaf))) > 1:
+                self._mapper.keep_repeated(path, times, at=at)
         for leaf, path in _WANTED:
             if self._node.value(leaf) is None:
                 findings.add(missing(path, at=at))
@@ -195,7 +200,8 @@ class _Reading:
         return replace(_NONE, findings=(finding,))
 
 
-_NONE = RealFile(sink=None, packed=False, unzipped=Unzipped())
+_NONE = RealFile(sink=None, packed=False, sent=None, unzipped=Unzipped())
+_SAID_ONCE = (("AttachmentName", "AttachmentName"), ("Description", "Attachment.Description"))
 _WANTED = (
     ("ContentId", "Attachment.ContentId"),
     ("AttachmentName", "AttachmentName"),

@@ -55,8 +55,12 @@ class Limits:
     attachments: int = 1_000
     """Attachments in one packet. Each takes a file."""
 
-    signature_bytes: int = 256 * KB
-    """Bytes of a signature that are kept."""
+    signature_bytes: int = 2 * MB
+    """Bytes of a signature that are kept. One that names a thousand files has some 400 kB. A larger one is read past,
+    not refused: it counts for none of the caps on what is held."""
+
+    signature_elements: int = 8_000
+    """Elements of a signature that are kept. One that names a thousand files has 6 020."""
 
     unzipped_bytes: int = 1024 * MB
     """Bytes of one file after unzipping."""

@@ -26,7 +26,10 @@ class UnknownElement:
 
 
 class Mapper:
-    """Turns nodes into models and collects what it meets in `findings` and `unknown`.
+    """Turns nodes into models and collects what it meets in `findings`, `unknown` and `repeated`.
+
+    `repeated` holds the paths of elements that may stand once and say something more than once: of them the first was
+    read, and other software may have read another.
 
     When the XML is not `whole`, unknown elements make no findings: they stand there because of what is broken.
     """
@@ -34,6 +37,7 @@ class Mapper:
     def __init__(self, findings: FindingList, limits: Limits, *, whole: bool = True) -> None:
         self.findings = findings
         self.unknown: list[UnknownElement] = []
+        self.repeated: set[str] = set()
         self._limits = limits
         self._named: set[str] = set()
         self._most_paths = _MOST_PATHS if whole else 0
@@ -74,6 +78,12 @@ class Mapper:
             node, path = waiting.pop()
             self.unknown.append(UnknownElement(path[:_LONGEST_PATH], node.text[: self._limits.unknown_characters]))
             waiting += [(child, f"{path}.{child.name}") for child in reversed(node.children)]
+
+    def keep_repeated(self, path: str, times: int, *, at: str = "", pointer: str | None = None) -> None:
+        """Remember and tell that an element which may stand once stands several times."""
+        if len(self.repeated) < _MOST_REPEATED:
+            self.repeated.add(path)
+        self.findings.add(repeated(path, times, at=at, pointer=pointer))
 
     def _leaf(self, nodes: list[Node], leaf: Leaf, path: str, pointer: str, values: dict[str, object]) -> None:
         chosen = self._chosen(nodes, path, pointer)
@@ -119,7 +129,7 @@ class Mapper:
             return nodes[0]
         filled = [node for node in nodes if _is_filled(node)]
         if len(filled) > 1:
-            self.findings.add(repeated(path, len(filled), pointer=pointer))
+            self.keep_repeated(path, len(filled), pointer=pointer)
         return filled[0] if filled else None
 
     def _text(self, node: Node, form: Form, path: str, pointer: str) -> str | None:
@@ -187,6 +197,7 @@ class Mapper:
 
 
 _MOST_PATHS = 50
+_MOST_REPEATED = 200
 _LONGEST_PATH = 500
 _DATED = (Form.DAY, Form.MOMENT)
 _CODES = (Form.ORGAN_ID, Form.CODED)

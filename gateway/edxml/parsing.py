@@ -152,8 +152,10 @@ class PacketTarget:
         """An element begins."""
         if self.at_end:
             raise TagCutOff
-        self._bound(tag, attributes, namespaces)
         depth = len(self._open)
+        if depth >= self._limits.depth:
+            raise Refused(refusals.too_deep(self._limits))
+        self._bound(tag, attributes, namespaces)
         if depth == 0:
             self._begin(tag)
         name = self._names.get(tag) or self._named(tag)
@@ -168,8 +170,8 @@ class PacketTarget:
             self._content.spoil()
         elif depth == 0:
             self.root = node
-        elif depth == 3 and name in SIGNATURE_NAMES and self._open[2].name == "edXMLHeader":
-            self._recorder = SignatureRecorder(self._limits.signature_bytes)
+        elif depth == 3 and name in SIGNATURE_NAMES and self._in_header():
+            self._recorder = SignatureRecorder(self._limits.signature_bytes, self._limits.signature_elements)
             self._recorder.start(tag, attributes, namespaces)
         elif depth == 2 and name == "Attachment" and self._open[1].name == "AttachmentEncoded":
             self._enclose(node)
@@ -201,10 +203,11 @@ class PacketTarget:
             return
         if self._skipping:
             return
-        self.characters += len(text)
         if self._recorder is not None:
             self._recorder.data(text)
+            self.characters += len(text) * self._recorder.keeps
             return
+        self.characters += len(text)
         node = self._open[-1]
         if node.pieces or not text.isspace():
             node.pieces.append(text)
@@ -230,20 +233,19 @@ class PacketTarget:
 
     def _bound(self, tag: str, attributes: Mapping[str, str], namespaces: Mapping[str, str]) -> None:
         self.events += 1
-        self.elements += 1
-        self.characters += len(tag)
+        held = self._recorder is None or self._recorder.keeps
+        self.elements += held
+        self.characters += len(tag) * held
         if self.elements > self._limits.elements:
             raise Refused(refusals.too_many_elements(self._limits))
-        if len(self._open) >= self._limits.depth:
-            raise Refused(refusals.too_deep(self._limits))
         if attributes or namespaces:
-            self._bound_attributes(attributes, namespaces)
+            self._bound_attributes(attributes, namespaces, held=held)
 
-    def _bound_attributes(self, attributes: Mapping[str, str], namespaces: Mapping[str, str]) -> None:
-        self._attributes += len(attributes) + len(namespaces)
+    def _bound_attributes(self, attributes: Mapping[str, str], namespaces: Mapping[str, str], *, held: bool) -> None:
+        self._attributes += (len(attributes) + len(namespaces)) * held
         characters = sum(len(name) + len(value) for name, value in attributes.items())
         characters += sum(len(prefix or "") + len(uri) for prefix, uri in namespaces.items())
-        self.characters += characters
+        self.characters += characters * held
         if characters > self._limits.attribute_characters or self._attributes > self._limits.attributes:
             raise Refused(refusals.too_many_attributes(self._limits))
         for name in (*attributes, *namespaces, *namespaces.values()):
@@ -285,6 +287,9 @@ class PacketTarget:
         if len(self.enclosures) >= self._limits.attachments:
             raise Refused(refusals.too_many_attachments(self._limits))
         self.enclosures.append(Enclosure(node))
+
+    def _in_header(self) -> bool:
+        return self._open[1].name == "edXMLEnvelope" and self._open[2].name == "edXMLHeader"
 
     def _inside_enclosure(self) -> bool:
         return bool(self.enclosures) and self._open[2] is self.enclosures[-1].node

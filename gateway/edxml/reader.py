@@ -41,8 +41,8 @@ PIECE = 2**18
 class ReadPacket:
     """A packet as read, also when it is refused: then with whatever could be read of it.
 
-    `size` and `sha256` are those of the packet's bytes. `kind` is None when not even a MessageHeader was found. Whoever
-    holds it owns the attachments' sinks: keep them or `discard`.
+    `size` and `sha256` are those of the packet's bytes. `kind` is None when not even a MessageHeader was found. `repeated`
+    holds the paths of elements of which only the first was read (`MessageHeader.Subject`). Whoever holds it owns the attachments' sinks: keep them or `discard`.
     """
 
     kind: Literal["document", "status"] | None
@@ -50,6 +50,7 @@ class ReadPacket:
     attachments: tuple[Attachment, ...]
     findings: tuple[Finding, ...]
     unknown: tuple[UnknownElement, ...]
+    repeated: frozenset[str]
     signature: SignatureSeen
     size: int
     sha256: str
@@ -140,6 +141,7 @@ class PacketReader:
             attachments=attachments,
             findings=findings.listed(),
             unknown=tuple(mapper.unknown),
+            repeated=frozenset(mapper.repeated),
             signature=understood.signature,
             size=self._size,
             sha256=self._hash.hexdigest(),

@@ -19,26 +19,34 @@ class SignatureSeen:
     """Facts about the Signature below edXMLHeader; where several stand there, about the last.
 
     `namespace` as written, None when there is no signature. `placeholder` says that its value or certificate cannot be
-    real. `xml` is the element written out anew, None when there is none or it is over the cap. `count` counts such
-    elements anywhere in the packet, empty ones too.
+    real. `xml` is the element written out anew, None when there is none, it is `too_large` or cannot be written. `count`
+    counts such elements anywhere in the packet, in any namespace, empty ones too.
     """
 
     present: bool = False
     namespace: str | None = None
     placeholder: bool | None = None
     xml: bytes | None = None
+    too_large: bool = False
     count: int = 0
 
 
 class SignatureRecorder:
-    """Rebuilds one Signature element from the parser's events, up to a number of bytes."""
+    """Rebuilds one Signature element from the parser's events, up to a number of bytes and of elements."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, most_elements: int) -> None:
         self._most = most_bytes
+        self._elements = most_elements
         self._builder: etree.TreeBuilder | None = etree.TreeBuilder()
         self._size = 0
+        self._too_large = False
         self._tag = ""
         self._filled = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what comes is held. Once over a cap nothing is, nor what came before."""
+        return self._builder is not None
 
     def start(self, tag: str, attributes: Mapping[str, str], namespaces: Mapping[str, str]) -> None:
         """An element begins; the first is the Signature itself."""
@@ -47,6 +55,7 @@ class SignatureRecorder:
         else:
             self._tag = tag
         written = dict(attributes)
+        self._elements -= 1
         self._grow(2 * len(tag) + sum(len(name) + len(value) for name, value in written.items()) + 20)
         if self._builder is None:
             return
@@ -74,7 +83,7 @@ class SignatureRecorder:
             return SignatureSeen()
         namespace = self._tag.rpartition("}")[0][1:]
         if self._builder is None:
-            return SignatureSeen(present=True, namespace=namespace)
+            return SignatureSeen(present=True, namespace=namespace, too_large=self._too_large)
         element = self._builder.close()
         return SignatureSeen(
             present=True, namespace=namespace, placeholder=_is_placeholder(element), xml=etree.tostring(element)
@@ -82,7 +91,8 @@ class SignatureRecorder:
 
     def _grow(self, size: int) -> None:
         self._size += size
-        if self._size > self._most:
+        if self._size > self._most or self._elements < 0:
+            self._too_large = True
             self._builder = None
 
     def _prefixes(self, tag: str, namespaces: Mapping[str, str]) -> dict[str | None, str]:

@@ -83,11 +83,22 @@ def lost(packet: DocumentPacket | StatusPacket, files: Sequence[FileFacts] = ())
 
     White space around a value is not told: our writer never writes it.
     """
+    return (*rewritten(packet), *unsure(packet, files))
+
+
+def rewritten(packet: DocumentPacket | StatusPacket) -> tuple[Finding, ...]:
+    """A warning for each value of the header that the axis writes otherwise, or not at all."""
     moments = _status_moments(packet) if isinstance(packet, StatusPacket) else _document_moments(packet)
-    found = [*_changed_moments(moments), *_unassigned(packet)]
+    found = [*_changed_moments(moments)]
     if isinstance(packet, DocumentPacket):
-        found += [*_dropped_numbers(packet), *_changed_numbers(packet), *_marked_receivers(packet)]
-    return (*found, *_opened_files(files))
+        found += [*_dropped_numbers(packet), *_changed_numbers(packet)]
+    return tuple(found)
+
+
+def unsure(packet: DocumentPacket | StatusPacket, files: Sequence[FileFacts] = ()) -> tuple[Finding, ...]:
+    """A warning for each value that two sides may not take for the same, although it may well arrive."""
+    marked = _marked_receivers(packet) if isinstance(packet, DocumentPacket) else ()
+    return (*_unassigned(packet), *marked, *_opened_files(files))
 
 
 _W = TypeVar("_W", bound=Wire)
@@ -322,7 +333,7 @@ def _unassigned(packet: DocumentPacket | StatusPacket) -> Iterator[Finding]:
             *layout.leaves(layout.trace_header_list(packet)),
         ]
     for node in nodes:
-        if not node.text.isascii() and any(unicodedata.category(character) == "Cn" for character in node.text):
+        if not node.text.isprintable() and any(unicodedata.category(character) == "Cn" for character in node.text):
             yield _lost(node.path, node.pointer, _UNASSIGNED)
 
 

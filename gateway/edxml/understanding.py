@@ -76,7 +76,7 @@ def _single(parent: Node | None, name: str, path: str, mapper: Mapper, known: se
             mapper.keep_unknown(child, f"{path}.{child.name}")
     found = parent.all(name)
     if len(found) > 1:
-        mapper.findings.add(repeated(name, len(found)))
+        mapper.keep_repeated(name, len(found))
     return found[0] if found else None
 
 
@@ -165,6 +165,14 @@ def _signature(target: PacketTarget, mapper: Mapper) -> SignatureSeen:
                 "M.Signature",
                 "Chữ ký gói tin chỉ là dữ liệu mẫu, không phải chữ ký thật.",
                 "The packet signature is a placeholder, not a real signature.",
+            )
+        )
+    if seen.too_large:
+        mapper.findings.add(
+            warning(
+                "R.Signature",
+                "Chữ ký gói tin quá lớn nên không được giữ lại và không kiểm tra được.",
+                "The packet signature is too large; it was not kept and cannot be verified.",
             )
         )
     if seen.present and seen.count > 1:

@@ -10,6 +10,7 @@ from gateway.edxml import layout
 from gateway.edxml.layout import Node
 from gateway.edxml.model import NAMESPACE, Bussiness, DocumentPacket, StatusPacket
 from gateway.edxml.packing import PIECE, ZIP, Base64Stream, OneEntryZip, Packing, Writable, packing_of, zip_level
+from gateway.edxml.signature_parts import SignatureParts
 from gateway.edxml.sinks import Source
 
 NEW_REASON = "Văn bản điện tử mới"
@@ -45,8 +46,9 @@ def write_document(
     out: Writable,
     *,
     complete: bool = True,
+    signature: SignatureParts | None = None,
 ) -> None:
-    """Write a document packet to `out`.
+    """Write a document packet to `out`, with the signature given, if any, as the last of its header.
 
     `complete` adds what every packet of ours has (see `completed`); without it the model is written as it is, which is
     what a simulated axis does with a packet of another. Raises ValueError, before anything is written, for a character
@@ -57,8 +59,8 @@ def write_document(
     parts = [_Part.of(file) for file in files]
     trace = layout.trace_header_list(packet)
     head = [layout.document_header(packet), trace] if trace.children else [layout.document_header(packet)]
-    _check_characters(head, parts)
-    out.write(_lines(_opening(head)))
+    _check_characters(head, parts, signature)
+    out.write(_lines(_opening(head, signature)))
     out.write(_lines(_body(parts)))
     for part in parts:
         out.write(_lines(_attachment_opening(part)).removesuffix(_END))
@@ -67,11 +69,11 @@ def write_document(
     out.write(_DOCUMENT_CLOSING if parts else _EMPTY_CLOSING)
 
 
-def write_status(packet: StatusPacket, out: Writable) -> None:
+def write_status(packet: StatusPacket, out: Writable, *, signature: SignatureParts | None = None) -> None:
     """Write a status packet to `out`: header only. Raises ValueError for a character that XML cannot hold."""
     head = [layout.status_header(packet)]
-    _check_characters(head, [])
-    out.write(_lines([*_opening(head), "  </edXML:edXMLEnvelope>", "</edXML>"]))
+    _check_characters(head, [], signature)
+    out.write(_lines([*_opening(head, signature), "  </edXML:edXMLEnvelope>", "</edXML>"]))
 
 
 def completed(packet: DocumentPacket) -> DocumentPacket:
@@ -125,22 +127,26 @@ _DOCUMENT_CLOSING = b"  </AttachmentEncoded>\r\n</edXML>\r\n"
 _EMPTY_CLOSING = b"</edXML>\r\n"
 
 
-def _check_characters(head: Sequence[Node], parts: Sequence[_Part]) -> None:
+def _check_characters(head: Sequence[Node], parts: Sequence[_Part], signature: SignatureParts | None) -> None:
     for leaf in (leaf for node in head for leaf in layout.leaves(node)):
         if ILLEGAL.search(leaf.text):
             raise ValueError(f"{leaf.path} holds a character that XML cannot hold")
     for part in parts:
         if any(ILLEGAL.search(text) for text in (part.name, part.content_id, part.content_type, part.description)):
             raise ValueError("an attachment's name or description holds a character that XML cannot hold")
+    if signature is not None and any(ILLEGAL.search(text) for text in signature.texts()):
+        raise ValueError("the signature holds a character that XML cannot hold")
 
 
-def _opening(head: Sequence[Node]) -> Iterator[str]:
+def _opening(head: Sequence[Node], signature: SignatureParts | None) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield f'<edXML xmlns="{NAMESPACE}">'
     yield f'  <edXML:edXMLEnvelope xmlns:edXML="{NAMESPACE}">'
     yield "    <edXML:edXMLHeader>"
     for node in head:
         yield from _element(node, "      ")
+    if signature is not None:
+        yield from signature.lines("      ")
     yield "    </edXML:edXMLHeader>"
 
 

@@ -79,7 +79,7 @@ class SignatureFacts(_Fact):
     `trusted`: a chain from a pinned anchor to the certificate, valid at receipt and not revoked. `speaks_for_sender`:
     the certificate may speak for From/OrganId. `addressed_to_us`: one of our codes stands in the signed To (for a
     status: in ResponseFor/OrganId). `seen_before`: the same SignedInfo by the same certificate came to this unit
-    earlier (a duplicate). `weak`: SHA-1, accepted by a partner's setting only. `signed_at` is the signer's claim.
+    earlier (a duplicate). `downgraded`: a partner known to sign sent this one unsigned, or signed by another. `weak`: SHA-1, accepted by a partner's setting only. `signed_at` is the signer's claim.
     """
 
     present: bool
@@ -93,6 +93,7 @@ class SignatureFacts(_Fact):
     speaks_for_sender: bool | None = None
     addressed_to_us: bool | None = None
     seen_before: bool | None = None
+    downgraded: bool | None = None
     weak: bool | None = None
     signed_at: datetime | None = None
     signed_info_sha256: str | None = None

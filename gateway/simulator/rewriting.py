@@ -1,6 +1,7 @@
 """What an axis does to a packet on its way: it reads it and writes it anew (packet format 10.2).
 
 No byte of the original survives: order, defaults, zip entries and content ids are the axis's own, and one hop is added.
+A signature is carried as the vendor's library carries it: what it knows of one, written anew in the packet's namespace.
 Readings say which of the habits seen in real packets it has.
 """
 
@@ -19,6 +20,7 @@ from gateway.edxml.model import DocumentPacket, Organ, StatusPacket, TraceHeader
 from gateway.edxml.normal import QD20_MARKER
 from gateway.edxml.packing import ZIP, Packing, extension_of
 from gateway.edxml.reader import Attachment, ReadPacket, read_packet
+from gateway.edxml.signature_parts import SignatureParts, survive_signature
 from gateway.edxml.sinks import Sink, Source
 from gateway.edxml.survival import survive, takes_first_entry
 from gateway.edxml.unzip import ZipRefused, list_zip, unzip_one
@@ -70,25 +72,33 @@ class PacketRewriter:
             centre = None if readings.hop_organ_id == "missing" else self.centre
             hop = TraceHeader(organ_id=centre, timestamp=received + self.hop_delay)
             with self.blobs.create() as out:
+                signature = survive_signature(read.signature)
                 if isinstance(read.packet, StatusPacket):
-                    return self._status(read.packet, out)
+                    return self._status(read.packet, signature, out)
                 if isinstance(read.packet, DocumentPacket):
-                    return self._document(survive(read.packet, hop), read.attachments, out, readings)
+                    document = survive(read.packet, hop)
+                    return self._document(document, signature, read.attachments, out, readings)
             raise AssertionError("a packet without errors has a header")
         finally:
             read.discard()
 
-    def _status(self, packet: StatusPacket, out: BlobWriter) -> Rewritten:
+    def _status(self, packet: StatusPacket, signature: SignatureParts | None, out: BlobWriter) -> Rewritten:
         status = survive(packet)
-        write_status(status, out)
+        write_status(status, out, signature=signature)
         return _status(status, self.blobs.source(out.commit()))
 
     def _document(
-        self, document: DocumentPacket, attachments: Sequence[Attachment], out: BlobWriter, readings: Readings
+        self,
+        document: DocumentPacket,
+        signature: SignatureParts | None,
+        attachments: Sequence[Attachment],
+        out: BlobWriter,
+        readings: Readings,
     ) -> Rewritten:
         with ExitStack() as opened:
             files = [self._file(attachment, opened, readings) for attachment in attachments]
-            write_document(self._in_its_habits(document, readings), files, out, complete=False)
+            written = self._in_its_habits(document, readings)
+            write_document(written, files, out, complete=False, signature=signature)
         return _document(document, self.blobs.source(out.commit()))
 
     def _in_its_habits(self, document: DocumentPacket, readings: Readings) -> DocumentPacket:

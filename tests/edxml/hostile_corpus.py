@@ -377,4 +377,41 @@ ATTACHMENTS = (
     ),
 )
 
-CORPUS = (*DECLARATIONS, *SHAPES, *PIECES, *TEXT, *ATTACHMENTS)
+REFERENCE = (
+    '<Reference URI="urn:lienthong:packet-signature:1?file=1"><Transforms><Transform Algorithm="a"/></Transforms>'
+    f'<DigestMethod Algorithm="b"/><DigestValue>{"A" * 43}=</DigestValue></Reference>'
+)
+
+
+def signed(content: str) -> bytes:
+    """A good packet with a signature of that content."""
+    return document([PDF], signature=f"<Signature>{content}</Signature>")
+
+
+SIGNATURES = (
+    Case(
+        name="signature value of 10 MB",
+        codes=("R.Signature",),
+        packets=lambda: [[signed(f"<SignatureValue>{'A' * 10 * MB}</SignatureValue>")]],
+        refused=False,
+        memory=32 * MB,
+    ),
+    Case(
+        name="10 000 references in a signature",
+        codes=("R.Signature",),
+        packets=whole(*(signed(f"<SignedInfo>{one * 10_000}</SignedInfo>") for one in (REFERENCE, "<Reference/>"))),
+        refused=False,
+        seconds=2.0,
+        memory=48 * MB,
+    ),
+    Case(
+        name="several signatures",
+        codes=("M.Signature",),
+        packets=lambda: [
+            [document([PDF], signature=f"<Signature>{'<SignatureValue>AA</SignatureValue>'}</Signature>" * 50)]
+        ],
+        refused=False,
+    ),
+)
+
+CORPUS = (*DECLARATIONS, *SHAPES, *PIECES, *TEXT, *ATTACHMENTS, *SIGNATURES)
