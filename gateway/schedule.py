@@ -7,6 +7,7 @@ from gateway.api.repository import forget_keys
 from gateway.directory import connections
 from gateway.documents.dispatching import SETTLE_JOB
 from gateway.documents.settling import repository as settling
+from gateway.evidence.chaining import CHAIN_JOB
 from gateway.jobs import Again, Claimed, Jobs, Lane
 from gateway.store import Blobs, Store
 from gateway.times import Clock
@@ -32,6 +33,7 @@ class Schedule:
             await self._jobs.hold(tx, job.lease)
             await self._jobs.put(tx, kind="upkeep", key="all", lane=Lane.BACKGROUND)
             await self._jobs.put(tx, kind="blob_check", key="all", lane=Lane.BACKGROUND)
+            await self._jobs.put(tx, kind=CHAIN_JOB, key="all", lane=Lane.BACKGROUND, once_more=False)
             for dispatch_id in await settling.never_looked(tx, _PORTION):
                 await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch_id, lane=Lane.THIRD, once_more=False)
             for connection in await connections.every(tx):

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from gateway.api.settings import ApiSettings
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.limits import Limits
+from gateway.evidence.settings import EvidenceSettings
 from gateway.handover.settings import HandoverSettings
 from gateway.inspection import InspectionSettings
 from gateway.jobs import JobsSettings
@@ -83,6 +84,7 @@ class Settings:
     api: ApiSettings
     inspection: InspectionSettings
     xmldsig: XmldsigSettings
+    evidence: EvidenceSettings
     limits: Limits
 
 
@@ -96,6 +98,7 @@ ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "api": ApiSettings,
         "inspection": InspectionSettings,
         "xmldsig": XmldsigSettings,
+        "evidence": EvidenceSettings,
         "limits": LimitsSettings,
     }
 )
@@ -147,6 +150,7 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         api=_as(ApiSettings, built["api"]),
         inspection=_as(InspectionSettings, built["inspection"]),
         xmldsig=_as(XmldsigSettings, built["xmldsig"]),
+        evidence=_as(EvidenceSettings, built["evidence"]),
         limits=Limits(**built["limits"].model_dump()),
     )
 

@@ -10,6 +10,7 @@ REPOSITORIES = (
     "gateway.documents.settling.repository",
     "gateway.statuses.repository",
     "gateway.desk.repository",
+    "gateway.evidence.repository",
     "gateway.handover.repository",
     "gateway.handover.webhooks.repository",
     "gateway.handover.notices.repository",

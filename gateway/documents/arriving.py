@@ -1,7 +1,7 @@
 """The way in, second half: the job that fetches an arrival, reads it, commits it, and only then acknowledges it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,7 +13,7 @@ from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transpor
 from gateway.directory import catalogue, connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
-from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, Witnessed, unwatched
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.findings import findings_json
 from gateway.documents.model import (
@@ -166,6 +166,8 @@ class Arriver:
             await self._jobs.hold(tx, job.lease)
             await repository.add_packet(tx, packet)
             await repository.save_arrival(tx, fetched)
+            proof = {"packet": blob.sha256, "size": str(blob.size), "axis_doc_id": arrival.doc_id}
+            await self._witness(tx, Witnessed.FETCHED, fetched, proof)
         return fetched
 
     async def _fetch_again(self, job: Claimed, arrival: Arrival, reason: str) -> None:
@@ -341,7 +343,20 @@ class Arriver:
             return
         await repository.attach_arrival(tx, arrival.id, document.id)
         await self._announce(
-            tx, Announcement(kind=Happening.ARRIVED, at=now, unit_code=unit.code, document=document.id)
+            tx,
+            Announcement(
+                kind=Happening.ARRIVED,
+                at=now,
+                unit_code=unit.code,
+                document=document.id,
+                proof={
+                    "arrival": arrival.id,
+                    "packet": read.sha256,
+                    "meaning": meaning,
+                    "document_id": document.document_id,
+                    "from": sender,
+                },
+            ),
         )
         if twin is not None:
             data = {"earlier": twin.id}
@@ -359,9 +374,15 @@ class Arriver:
         await repository.attach_arrival(tx, arrival.id, earlier.id)
         if arrival.to_code not in seen:
             return
-        kind = Happening.ARRIVED_AGAIN
         await self._announce(
-            tx, Announcement(kind=kind, at=self._clock(), unit_code=earlier.unit_code, document=earlier.id)
+            tx,
+            Announcement(
+                kind=Happening.ARRIVED_AGAIN,
+                at=self._clock(),
+                unit_code=earlier.unit_code,
+                document=earlier.id,
+                proof={"arrival": arrival.id},
+            ),
         )
 
     async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> None:
@@ -393,6 +414,8 @@ class Arriver:
                     changed_at=now,
                 ),
             )
+            told = replace(current, changed_at=now)
+            await self._witness(tx, Witnessed.ACKNOWLEDGED, told, {"axis_doc_id": arrival.doc_id, "told": state.value})
 
     def _what_to_say(self, arrival: Arrival) -> Transport | None:
         match arrival.state:
@@ -432,6 +455,10 @@ class Arriver:
         )
         await repository.save_arrival(tx, saved)
         return saved
+
+    async def _witness(self, tx: Transaction, kind: Witnessed, arrival: Arrival, proof: Mapping[str, str]) -> None:
+        about = {"arrival": arrival.id, "connection": arrival.connection_id}
+        await self._announce(tx, Announcement(kind=kind, at=arrival.changed_at, proof={**about, **proof}))
 
     async def _alarm(self, tx: Transaction, kind: Happening, arrival: Arrival) -> None:
         data = {

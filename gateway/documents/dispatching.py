@@ -23,7 +23,7 @@ from gateway.axis.port import (
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
-from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, Witnessed, unwatched
 from gateway.documents.model import Attachment, Direction, Dispatch, DispatchState, Packet
 from gateway.documents.reasons import word_of
 from gateway.documents.resending import reduced
@@ -139,6 +139,7 @@ class Dispatcher:
                 return None
             await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, built)
+            await self._witness(tx, Witnessed.BUILT, built, packet)
         return built
 
     async def _writing(self, dispatch: Dispatch) -> Callable[[], Blob]:
@@ -217,6 +218,7 @@ class Dispatcher:
                 return Dead("packet_missing")
             await repository.save_dispatch(tx, sending)
             await move_document(tx, sending)
+            await self._witness(tx, Witnessed.SENDING, sending, packet)
         self._passed("dispatch.sending")
         result = await axis.send(dispatch.message_type, dispatch.from_code, self._blobs.source(packet.blob))
         self._passed("dispatch.answered")
@@ -287,6 +289,26 @@ class Dispatcher:
         await move_document(tx, dispatch)
         await announce_end(tx, self._announce, dispatch)
 
+    async def _witness(self, tx: Transaction, kind: Witnessed, dispatch: Dispatch, packet: Packet) -> None:
+        proof = {
+            "dispatch": dispatch.id,
+            "packet": packet.blob.sha256,
+            "size": str(packet.blob.size),
+            "connection": dispatch.connection_id,
+            "attempt": str(dispatch.attempts),
+            "status": dispatch.status_event_id or "",
+        }
+        await self._announce(
+            tx,
+            Announcement(
+                kind=kind,
+                at=dispatch.changed_at,
+                unit_code=dispatch.unit_code,
+                document=dispatch.document_id,
+                proof={name: value for name, value in proof.items() if value},
+            ),
+        )
+
     async def _alarm(self, tx: Transaction, dispatch: Dispatch, reason: str) -> None:
         await self._announce(
             tx,
@@ -312,6 +334,7 @@ async def announce_end(tx: Transaction, announce: Announce, dispatch: Dispatch) 
     if dispatch.message_type is MessageType.STATUS:
         kind = Happening.STATUS_SENT if dispatch.state is DispatchState.ACCEPTED else Happening.STATUS_LOST
     data = {"dispatch": dispatch.id, "reason": dispatch.reason, "axis_code": dispatch.error_code}
+    proof = {"axis_doc_id": dispatch.axis_doc_id, "status": dispatch.status_event_id}
     await announce(
         tx,
         Announcement(
@@ -320,6 +343,7 @@ async def announce_end(tx: Transaction, announce: Announce, dispatch: Dispatch) 
             unit_code=dispatch.unit_code,
             document=dispatch.document_id,
             data={name: value for name, value in data.items() if value},
+            proof={name: value for name, value in proof.items() if value},
         ),
     )
 

@@ -165,7 +165,14 @@ class Outgoing:
         payload = {"correlation_id": draft.correlation_id} if draft.correlation_id else None
         await self._jobs.put(tx, kind="dispatch", key=dispatch.id, payload=payload, lane=lane_of(document.priority))
         await self._announce(
-            tx, Announcement(kind=Happening.ACCEPTED, at=now, unit_code=document.unit_code, document=document.id)
+            tx,
+            Announcement(
+                kind=Happening.ACCEPTED,
+                at=now,
+                unit_code=document.unit_code,
+                document=document.id,
+                proof={"meaning": document.meaning, "document_id": document.document_id},
+            ),
         )
         tx.after_commit(partial(self._passed, "document.accepted"))
         return Taken(document=document, repeated=False)
