@@ -30,7 +30,7 @@ from gateway.desk.acting import Desk
 from gateway.directory.records import Connection
 from gateway.directory.refresh_job import Refresher, Shrank
 from gateway.directory.secret_sources import SecretFile, secret_source
-from gateway.documents.announcing import Announcement, Happening, Passed, unwatched
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
 from gateway.documents.arriving import Arriver
 from gateway.documents.dispatching import SETTLE_JOB, Dispatcher
 from gateway.documents.lateness.watching import LATENESS_JOB, Lateness
@@ -40,6 +40,8 @@ from gateway.documents.polling import Poller
 from gateway.documents.settling.settler import Settler
 from gateway.documents.stops import Stops
 from gateway.documents.traffic import Traffic
+from gateway.evidence.chaining import CHAIN_JOB, Chainer
+from gateway.evidence.recording import Recorder
 from gateway.handover.claims import Claims
 from gateway.handover.day_end import DAY_END_JOB, DayEnds
 from gateway.handover.feed import Bell, Feed
@@ -60,7 +62,7 @@ from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
-from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, migrate
+from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, append_line, migrate
 
 _log = structlog.get_logger(__name__)
 
@@ -248,12 +250,13 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     meters, bell, jobs = Meters(), Bell(), Jobs(clock)
     axes = Axes(meters)
     feed = Feed(store, bell, look_seconds=settings.handover.look_seconds)
-    reporter = Reporter(jobs, feed.announce, clock)
-    outgoing = Outgoing(jobs, feed.announce, clock, settings.documents, passed)
+    announce = Recorder(feed.announce).announce
+    reporter = Reporter(jobs, announce, clock)
+    outgoing = Outgoing(jobs, announce, clock, settings.documents, passed)
     inbox = Inbox(
         store=store,
         reporter=reporter,
-        announce=feed.announce,
+        announce=announce,
         bell=bell,
         clock=clock,
         settings=settings.handover,
@@ -264,7 +267,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store,
         jobs=jobs,
         breakers=breakers,
-        announce=feed.announce,
+        announce=announce,
         secret_changed=axes.secret_changed,
         clock=clock,
     )
@@ -281,7 +284,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         jobs=jobs,
         axis_of=axes.of,
         status_packet_of=status_packet_of,
-        announce=feed.announce,
+        announce=announce,
         breakers=breakers,
         stops=stops,
         patience=patience,
@@ -290,7 +293,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         passed=passed,
     )
     settler = Settler(
-        store=store, jobs=jobs, axis_of=axes.of, announce=feed.announce, clock=clock, settings=settings.documents
+        store=store, jobs=jobs, axis_of=axes.of, announce=announce, clock=clock, settings=settings.documents
     )
     poller = Poller(
         store=store,
@@ -307,9 +310,9 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         blobs=blobs,
         jobs=jobs,
         axis_of=axes.of,
-        receive_status=Receiver(feed.announce).receive,
+        receive_status=Receiver(announce).receive,
         inspector=inspector,
-        announce=feed.announce,
+        announce=announce,
         breakers=breakers,
         stops=stops,
         patience=patience,
@@ -319,14 +322,18 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         passed=passed,
     )
     refresher = Refresher(
-        store=store, axis_of=axes.of, shrank=_directory_alarm(feed), clock=clock, hours=settings.serve.directory_hours
+        store=store,
+        axis_of=axes.of,
+        shrank=_directory_alarm(announce),
+        clock=clock,
+        hours=settings.serve.directory_hours,
     )
     caller = caller_for(settings)
     webhooks = Webhooks(
         store=store,
         jobs=jobs,
         inbox=inbox,
-        announce=feed.announce,
+        announce=announce,
         bell=bell,
         caller=caller,
         breaker=WebhookBreaker(
@@ -352,7 +359,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store,
         blobs=blobs,
         jobs=jobs,
-        announce=feed.announce,
+        announce=announce,
         clock=clock,
         slice_bytes=settings.serve.blob_check_mb * MB,
     )
@@ -360,10 +367,19 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store,
         jobs=jobs,
         reporter=reporter,
-        announce=feed.announce,
+        announce=announce,
         clock=clock,
         day=settings.handover.day_end,
         late=meters.late,
+    )
+    heads = settings.evidence.heads_file
+    chainer = Chainer(
+        store=store,
+        jobs=jobs,
+        clock=clock,
+        seconds=settings.evidence.chain_seconds,
+        append=partial(append_line, heads) if heads else None,
+        passed=passed,
     )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
@@ -380,7 +396,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         store=store,
         jobs=jobs,
         breakers=breakers,
-        announce=feed.announce,
+        announce=announce,
         clock=clock,
         settings=settings.documents,
     )
@@ -404,6 +420,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("upkeep", upkeep.handle),
             measured("blob_check", blob_check.handle),
             measured(DAY_END_JOB, day_ends.handle),
+            measured(CHAIN_JOB, chainer.handle),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
@@ -441,7 +458,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             claims=Claims(inbox, Notices(store=store, clock=clock, settings=settings.handover)),
             feed=feed,
             jobs=jobs,
-            desk=Desk(store=store, jobs=jobs, announce=feed.announce, clock=clock),
+            desk=Desk(store=store, jobs=jobs, announce=announce, clock=clock),
             caller=caller,
             meters=meters,
             checks=health.checks,
@@ -565,10 +582,10 @@ def _measured(meters: Meters, handle: Handler) -> Handler:
     return run
 
 
-def _directory_alarm(feed: Feed) -> Shrank:
+def _directory_alarm(announce: Announce) -> Shrank:
     async def shrank(tx: Transaction, connection_id: str, now: datetime) -> None:
         data = {"connection": connection_id}
-        await feed.announce(tx, Announcement(kind=Happening.ALARM_DIRECTORY, at=now, data=data))
+        await announce(tx, Announcement(kind=Happening.ALARM_DIRECTORY, at=now, data=data))
 
     return shrank
 

@@ -8,6 +8,7 @@ from gateway.directory import connections
 from gateway.documents.dispatching import SETTLE_JOB
 from gateway.documents.lateness.watching import LATENESS_JOB
 from gateway.documents.settling import repository as settling
+from gateway.evidence.chaining import CHAIN_JOB
 from gateway.handover.day_end import DAY_END_JOB
 from gateway.jobs import Again, Claimed, Jobs, Lane
 from gateway.store import Blobs, Store
@@ -35,6 +36,7 @@ class Schedule:
             await self._jobs.put(tx, kind="upkeep", key="all", lane=Lane.BACKGROUND)
             await self._jobs.put(tx, kind="blob_check", key="all", lane=Lane.BACKGROUND)
             await self._jobs.put(tx, kind=DAY_END_JOB, key="all", lane=Lane.THIRD, once_more=False)
+            await self._jobs.put(tx, kind=CHAIN_JOB, key="all", lane=Lane.BACKGROUND, once_more=False)
             for dispatch_id in await settling.never_looked(tx, _PORTION):
                 await self._jobs.put(tx, kind=SETTLE_JOB, key=dispatch_id, lane=Lane.THIRD, once_more=False)
             for connection in await connections.every(tx):

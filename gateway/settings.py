@@ -19,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from gateway.api.settings import ApiSettings
 from gateway.documents.settings import DocumentsSettings
 from gateway.edxml.limits import Limits
+from gateway.evidence.settings import EvidenceSettings
 from gateway.handover.settings import HandoverSettings
 from gateway.inspection import InspectionSettings
 from gateway.jobs import JobsSettings
 from gateway.problems import Kind, Problem, Text, first_of
+from gateway.signing.xmldsig.settings import XmldsigSettings
 from gateway.store import StoreSettings
 
 PREFIX = "GATEWAY_"
@@ -81,6 +83,8 @@ class Settings:
     handover: HandoverSettings
     api: ApiSettings
     inspection: InspectionSettings
+    xmldsig: XmldsigSettings
+    evidence: EvidenceSettings
     limits: Limits
 
 
@@ -93,6 +97,8 @@ ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "handover": HandoverSettings,
         "api": ApiSettings,
         "inspection": InspectionSettings,
+        "xmldsig": XmldsigSettings,
+        "evidence": EvidenceSettings,
         "limits": LimitsSettings,
     }
 )
@@ -143,6 +149,8 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         handover=_as(HandoverSettings, built["handover"]),
         api=_as(ApiSettings, built["api"]),
         inspection=_as(InspectionSettings, built["inspection"]),
+        xmldsig=_as(XmldsigSettings, built["xmldsig"]),
+        evidence=_as(EvidenceSettings, built["evidence"]),
         limits=Limits(**built["limits"].model_dump()),
     )
 

@@ -12,6 +12,7 @@ REPOSITORIES = (
     "gateway.documents.lateness.repository",
     "gateway.statuses.repository",
     "gateway.desk.repository",
+    "gateway.evidence.repository",
     "gateway.handover.repository",
     "gateway.handover.webhooks.repository",
     "gateway.handover.notices.repository",

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.api import agencies, desk, documents, events, inbox, ops, problem, statuses, webhooks
+from gateway.api import agencies, desk, documents, events, evidence, inbox, ops, problem, statuses, webhooks
 from gateway.api.clients import Clients
 from gateway.api.door import Door
 from gateway.api.intake import Busy, Intake
@@ -23,6 +23,7 @@ from gateway.api.submission import Submission
 from gateway.desk.acting import Desk
 from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
+from gateway.evidence.gathering import EvidenceOf, nothing_kept
 from gateway.handover.claims import Claims
 from gateway.handover.feed import Feed
 from gateway.handover.inbox import Inbox
@@ -73,6 +74,7 @@ class ApiParts:
     figures: Callable[[], Awaitable[Figures]]
     meters: Meters
     limits: Limits
+    evidence_of: EvidenceOf = nothing_kept
     version: str = "0.1.0"
     lifespan: Lifespan | None = None
 
@@ -96,6 +98,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     intake = Intake(parts.settings, parts.blobs, parts.busy, parts.limits)
     submission = Submission(parts.store, parts.outgoing, parts.inspector, parts.clock)
     app.include_router(documents.router(parts.store, parts.blobs, intake, submission, parts.outgoing))
+    app.include_router(evidence.router(parts.store, parts.blobs, parts.evidence_of))
     app.include_router(statuses.router(parts.store, parts.reporter, parts.inbox))
     app.include_router(inbox.router(parts.claims, most_seconds=parts.settings.wait_seconds))
     app.include_router(events.router(parts.feed, most_seconds=parts.settings.wait_seconds))

@@ -194,11 +194,12 @@ async def _act(context: typer.Context, act: "Callable[[Desk, Transaction, Who], 
 
 def _desk(store: "Store") -> "Desk":
     from gateway.desk.acting import Desk
+    from gateway.evidence.recording import Recorder
     from gateway.handover.feed import Bell, Feed
     from gateway.jobs import Jobs
 
     feed = Feed(store, Bell(), look_seconds=1)
-    return Desk(store=store, jobs=Jobs(now), announce=feed.announce, clock=now)
+    return Desk(store=store, jobs=Jobs(now), announce=Recorder(feed.announce).announce, clock=now)
 
 
 def _operator() -> "Who":

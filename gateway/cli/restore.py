@@ -160,6 +160,7 @@ async def _restore(context: typer.Context, path: Path, *, dry_run: bool, force: 
     from gateway.backup.archive import open_source
     from gateway.backup.restoring import plan
     from gateway.backup.restoring import restore as restored
+    from gateway.evidence.recording import Recorder
     from gateway.handover.feed import Bell, Feed
     from gateway.store import Store
 
@@ -168,7 +169,7 @@ async def _restore(context: typer.Context, path: Path, *, dry_run: bool, force: 
     try:
         made = await plan(source, store, blobs, now(), progress())
         if not dry_run:
-            announce = Feed(store, Bell(), look_seconds=1).announce
+            announce = Recorder(Feed(store, Bell(), look_seconds=1).announce).announce
             await restored(source, made, store, blobs, now=now(), announce=announce, progress=progress(), force=force)
         return made
     finally:
@@ -192,6 +193,7 @@ async def _release(context: typer.Context, dispatches: list[str]) -> None:
 
 async def _release_all(context: typer.Context, *, dry_run: bool, without_axis: bool) -> tuple[int, int]:
     from gateway.backup.differences import compare
+    from gateway.evidence.recording import Recorder
     from gateway.handover.feed import Bell, Feed
     from gateway.installation import restored
     from gateway.jobs import Jobs
@@ -207,7 +209,7 @@ async def _release_all(context: typer.Context, *, dry_run: bool, without_axis: b
             async with store.read() as tx:
                 waiting = await restored.held(tx)
             return len(waiting) - len(seen), len(seen)
-        announce = Feed(store, Bell(), look_seconds=1).announce
+        announce = Recorder(Feed(store, Bell(), look_seconds=1).announce).announce
         async with store.begin() as tx:
             return await restored.release_all(tx, Jobs(now), announce, seen, now())
 

@@ -12,6 +12,7 @@ from gateway.cli import (
     connections,
     desk,
     doctor,
+    evidence,
     migrate,
     nodes,
     packet,
@@ -76,3 +77,4 @@ app.add_typer(desk.app, name="desk")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
+app.add_typer(evidence.app, name="evidence")

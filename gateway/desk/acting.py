@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from gateway.axis.port import MessageType
 from gateway.desk import looking, repository
 from gateway.desk.model import Action, Decision, DeskAction, DeskItem, DeskSort, Tried, Who
 from gateway.documents import repository as documents
-from gateway.documents.announcing import Announce, Announcement, Happening
+from gateway.documents.announcing import Announce, Announcement, Happening, Witnessed
 from gateway.documents.model import ArrivalState, Dispatch, DispatchState, Document, DocumentState
 from gateway.documents.pools import put_arrival, put_dispatch
 from gateway.documents.resending import Resender
@@ -236,6 +237,9 @@ class Desk:
                 after=after,
             ),
         )
+        what = {} if sort == DOCUMENT else {sort: id}
+        proof = {**what, "who": who.name[:200], "action": action.value, "reason": sha256(reason.encode()).hexdigest()}
+        await self._announce(tx, Announcement(kind=Witnessed.DECIDED, at=now, document=document, proof=proof))
 
 
 async def _standing(tx: Transaction, document: Document, codes: Sequence[str]) -> str:

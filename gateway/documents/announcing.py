@@ -53,15 +53,31 @@ class Happening(StrEnum):
     ALARM_WEBHOOK_CALL = "alarm.webhook_call_given_up"
 
 
+class Witnessed(StrEnum):
+    """Kinds of announcement that are for the evidence log alone; the document system is not told of them."""
+
+    BUILT = "packet.built"
+    SENDING = "packet.sending"
+    FETCHED = "packet.fetched"
+    ACKNOWLEDGED = "packet.acknowledged"
+    DECIDED = "desk.decided"
+    KEY_CHANGED = "signing.key_changed"
+    POLICY_DECIDED = "signing.policy_decided"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """One thing that happened. `unit_code` None speaks to every unit (an alarm of a connection)."""
+    """One thing that happened. `unit_code` None speaks to every unit (an alarm of a connection).
 
-    kind: Happening
+    `proof` is kept by the evidence log alone: ids, codes and hashes, never content.
+    """
+
+    kind: Happening | Witnessed
     at: datetime
     unit_code: str | None = None
     document: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
+    proof: Mapping[str, str] = field(default_factory=dict)
 
 
 Announce = Callable[[Transaction, Announcement], Awaitable[None]]

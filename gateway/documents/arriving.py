@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -13,7 +13,7 @@ from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transpor
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
-from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, Witnessed, unwatched
 from gateway.documents.delivering import Arrived, Deliverer
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.findings import findings_json
@@ -210,6 +210,8 @@ class Arriver:
             await self._jobs.hold(tx, job.lease)
             await repository.add_packet(tx, packet)
             await repository.save_arrival(tx, fetched)
+            proof = {"packet": blob.sha256, "size": str(blob.size), "axis_doc_id": arrival.doc_id}
+            await self._witness(tx, Witnessed.FETCHED, fetched, proof)
         return fetched
 
     async def _fetch_again(self, job: Claimed, arrival: Arrival, reason: str) -> None:
@@ -356,6 +358,8 @@ class Arriver:
                     changed_at=now,
                 ),
             )
+            told = replace(current, changed_at=now)
+            await self._witness(tx, Witnessed.ACKNOWLEDGED, told, {"axis_doc_id": arrival.doc_id, "told": state.value})
 
     def _what_to_say(self, arrival: Arrival) -> Transport | None:
         match arrival.state:
@@ -395,6 +399,10 @@ class Arriver:
         )
         await repository.save_arrival(tx, saved)
         return saved
+
+    async def _witness(self, tx: Transaction, kind: Witnessed, arrival: Arrival, proof: Mapping[str, str]) -> None:
+        about = {"arrival": arrival.id, "connection": arrival.connection_id}
+        await self._announce(tx, Announcement(kind=kind, at=arrival.changed_at, proof={**about, **proof}))
 
     async def _alarm(self, tx: Transaction, kind: Happening, arrival: Arrival) -> None:
         data = {

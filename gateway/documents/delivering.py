@@ -101,7 +101,20 @@ class Deliverer:
             return
         await repository.attach_arrival(tx, arrival.id, document.id)
         await self._announce(
-            tx, Announcement(kind=Happening.ARRIVED, at=now, unit_code=unit.code, document=document.id)
+            tx,
+            Announcement(
+                kind=Happening.ARRIVED,
+                at=now,
+                unit_code=unit.code,
+                document=document.id,
+                proof={
+                    "arrival": arrival.id,
+                    "packet": arrived.read.sha256,
+                    "meaning": meaning,
+                    "document_id": document.document_id,
+                    "from": sender,
+                },
+            ),
         )
         if twin is not None:
             data = {"earlier": twin.id}
@@ -119,9 +132,15 @@ class Deliverer:
         await repository.attach_arrival(tx, arrival.id, earlier.id)
         if arrival.to_code not in seen:
             return
-        kind = Happening.ARRIVED_AGAIN
         await self._announce(
-            tx, Announcement(kind=kind, at=self._clock(), unit_code=earlier.unit_code, document=earlier.id)
+            tx,
+            Announcement(
+                kind=Happening.ARRIVED_AGAIN,
+                at=self._clock(),
+                unit_code=earlier.unit_code,
+                document=earlier.id,
+                proof={"arrival": arrival.id},
+            ),
         )
 
 

@@ -17,7 +17,7 @@ from gateway.axis.port import Accepted, Axis, MessageType, SendResult, Unknown
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
-from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.announcing import Announce, Announcement, Happening, Passed, Witnessed, unwatched
 from gateway.documents.model import Attachment, Direction, Dispatch, DispatchState, Packet
 from gateway.documents.outcomes import (
     Failed,
@@ -159,6 +159,7 @@ class Dispatcher:
                 return None
             await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, built)
+            await self._prove(tx, Witnessed.BUILT, built, packet)
         return built, packet
 
     async def _writing(self, dispatch: Dispatch) -> Callable[[], Blob]:
@@ -237,6 +238,7 @@ class Dispatcher:
                 return Done()
             await repository.save_dispatch(tx, sending)
             await move_document(tx, sending)
+            await self._prove(tx, Witnessed.SENDING, sending, packet)
         self._passed("dispatch.sending")
         result = await axis.send(dispatch.message_type, dispatch.from_code, self._blobs.source(packet.blob))
         self._passed("dispatch.answered")
@@ -328,6 +330,26 @@ class Dispatcher:
         await move_document(tx, dispatch)
         await announce_end(tx, self._announce, dispatch)
 
+    async def _prove(self, tx: Transaction, kind: Witnessed, dispatch: Dispatch, packet: Packet) -> None:
+        proof = {
+            "dispatch": dispatch.id,
+            "packet": packet.blob.sha256,
+            "size": str(packet.blob.size),
+            "connection": dispatch.connection_id,
+            "attempt": str(dispatch.attempts),
+            "status": dispatch.status_event_id or "",
+        }
+        await self._announce(
+            tx,
+            Announcement(
+                kind=kind,
+                at=dispatch.changed_at,
+                unit_code=dispatch.unit_code,
+                document=dispatch.document_id,
+                proof={name: value for name, value in proof.items() if value},
+            ),
+        )
+
 
 _DOCUMENT_END = {
     DispatchState.ACCEPTED: Happening.SENT,
@@ -343,6 +365,7 @@ async def announce_end(tx: Transaction, announce: Announce, dispatch: Dispatch) 
     if dispatch.message_type is MessageType.STATUS:
         kind = Happening.STATUS_SENT if dispatch.state is DispatchState.ACCEPTED else Happening.STATUS_LOST
     data = {"dispatch": dispatch.id, "reason": dispatch.reason, "axis_code": dispatch.error_code}
+    proof = {"axis_doc_id": dispatch.axis_doc_id, "status": dispatch.status_event_id}
     await announce(
         tx,
         Announcement(
@@ -351,6 +374,7 @@ async def announce_end(tx: Transaction, announce: Announce, dispatch: Dispatch) 
             unit_code=dispatch.unit_code,
             document=dispatch.document_id,
             data={name: value for name, value in data.items() if value},
+            proof={name: value for name, value in proof.items() if value},
         ),
     )
 

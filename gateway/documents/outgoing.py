@@ -167,7 +167,14 @@ class Outgoing:
         size = sum(file.blob.size for file in draft.files)
         await put_dispatch(tx, self._jobs, dispatch, size=size, payload=payload)
         await self._announce(
-            tx, Announcement(kind=Happening.ACCEPTED, at=now, unit_code=document.unit_code, document=document.id)
+            tx,
+            Announcement(
+                kind=Happening.ACCEPTED,
+                at=now,
+                unit_code=document.unit_code,
+                document=document.id,
+                proof={"meaning": document.meaning, "document_id": document.document_id},
+            ),
         )
         tx.after_commit(partial(self._passed, "document.accepted"))
         return Taken(document=document, repeated=False)

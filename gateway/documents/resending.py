@@ -189,6 +189,7 @@ class Resender:
                 unit_code=document.unit_code,
                 document=document.id,
                 data={"dispatch": dispatch.id},
+                proof={"resends": dispatch.resends} if dispatch.resends else {},
             ),
         )
 

@@ -61,6 +61,13 @@ async def prove_arrived(
     data = {"dispatch": proved.id, "reason": reason}
     await announce(
         tx,
-        Announcement(kind=Happening.SENT, at=now, unit_code=proved.unit_code, document=proved.document_id, data=data),
+        Announcement(
+            kind=Happening.SENT,
+            at=now,
+            unit_code=proved.unit_code,
+            document=proved.document_id,
+            data=data,
+            proof={"axis_doc_id": proved.axis_doc_id} if proved.axis_doc_id else {},
+        ),
     )
     return True

@@ -231,6 +231,11 @@ _FOREIGN = (
 )
 
 
+def encoding_of(block: bytes) -> str:
+    """The encoding in which a packet that begins with this block is read. Raises Refused for any other one."""
+    return _encoding(block)[0]
+
+
 def _encoding(block: bytes) -> tuple[str, bool, Finding | None]:
     """The encoding for the parser, whether it is an 8-bit one, and an oddity; raises Refused for any other one."""
     for mark, name in _FOREIGN:

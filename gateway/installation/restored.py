@@ -17,7 +17,7 @@ from gateway.problems import Kind, Problem, Text
 from gateway.store import Store, Transaction
 from gateway.times import Clock, aware
 
-LET_THROUGH = frozenset({"schedule", "upkeep", "poll", "directory", "blob_check"})
+LET_THROUGH = frozenset({"schedule", "upkeep", "poll", "directory", "blob_check", "evidence_chain"})
 """Kinds of job that tell nobody anything. All others wait, those of rooms yet to come too."""
 
 _LOOK_EVERY = timedelta(seconds=2)

@@ -81,6 +81,7 @@ class Receiver:
                 unit_code=event.unit_code,
                 document=event.document_id,
                 data={**data, "recipient": recipient.code} if recipient else data,
+                proof={"status": event.id, **({"arrival": event.arrival_id} if event.arrival_id else {})},
             ),
         )
 

@@ -138,6 +138,7 @@ class Reporter:
                 unit_code=document.unit_code,
                 document=document.id,
                 data={"code": event.code, "to": event.other_code},
+                proof={"status": event.id},
             ),
         )
         return event

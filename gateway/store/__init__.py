@@ -5,6 +5,7 @@ from gateway.store.columns import JsonColumn, UtcDateTime, metadata
 from gateway.store.database import Store, Transaction
 from gateway.store.faults import BlobDamaged, BlobMissing, DatabaseUnavailable
 from gateway.store.ids import new_id
+from gateway.store.lines import append_line
 from gateway.store.settings import StoreSettings
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "StoreSettings",
     "Transaction",
     "UtcDateTime",
+    "append_line",
     "metadata",
     "new_id",
 ]
