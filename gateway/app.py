@@ -60,6 +60,9 @@ _log = structlog.get_logger(__name__)
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
 
+_LARGEST_KEY_FILE = 256 * 1024
+"""Bytes. A PKCS#12 file with a long chain has 20 kB."""
+
 Handler = Callable[[Claimed], Awaitable[Outcome]]
 Exhausted = Callable[[Claimed, str], Awaitable[None]]
 
@@ -94,6 +97,27 @@ def read_secret(source: str) -> str:
         "connection.secret",
         Kind.UNAVAILABLE,
         Text(f"Không đọc được khóa bí mật từ {source}.", f"The secret could not be read from {source}."),
+        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
+    )
+
+
+def read_key_file(source: str) -> bytes:
+    """The bytes of a key or certificate that `file:/path` or `env:NAME` names. Raises Problem `key.source`."""
+    parsed = secret_source(source)
+    try:
+        if isinstance(parsed, SecretFile):
+            with Path(parsed.path).open("rb") as file:
+                found = file.read(_LARGEST_KEY_FILE + 1)
+        else:
+            found = os.environ[parsed.name].encode()
+    except (OSError, KeyError):
+        found = b""
+    if 0 < len(found) <= _LARGEST_KEY_FILE:
+        return found
+    raise Problem(
+        "key.source",
+        Kind.UNAVAILABLE,
+        Text(f"Không đọc được khóa hoặc chứng thư từ {source}.", f"No key or certificate could be read from {source}."),
         Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
     )
 

@@ -23,6 +23,7 @@ from gateway.handover.settings import HandoverSettings
 from gateway.inspection import InspectionSettings
 from gateway.jobs import JobsSettings
 from gateway.problems import Kind, Problem, Text, first_of
+from gateway.signing.settings import SigningSettings
 from gateway.store import StoreSettings
 
 PREFIX = "GATEWAY_"
@@ -81,6 +82,7 @@ class Settings:
     handover: HandoverSettings
     api: ApiSettings
     inspection: InspectionSettings
+    signing: SigningSettings
     limits: Limits
 
 
@@ -93,6 +95,7 @@ ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "handover": HandoverSettings,
         "api": ApiSettings,
         "inspection": InspectionSettings,
+        "signing": SigningSettings,
         "limits": LimitsSettings,
     }
 )
@@ -143,6 +146,7 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         handover=_as(HandoverSettings, built["handover"]),
         api=_as(ApiSettings, built["api"]),
         inspection=_as(InspectionSettings, built["inspection"]),
+        signing=_as(SigningSettings, built["signing"]),
         limits=Limits(**built["limits"].model_dump()),
     )
 
