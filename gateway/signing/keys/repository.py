@@ -1,5 +1,6 @@
 """Tables of keys and of PINs that tokens refused, and all SQL over them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -44,8 +45,7 @@ signing_token_table = Table(
 async def insert_key(tx: Transaction, new: NewKey, now: datetime) -> bool:
     """A new row; False when its name is taken."""
     values = {**asdict(new), "created_at": now}
-    done = await tx.execute(_insert(tx)(signing_key_table).values(values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    return await _put(tx, signing_key_table, values)
 
 
 async def keys(tx: Transaction, *, retired: bool = False) -> tuple[KeyRow, ...]:
@@ -79,9 +79,7 @@ async def begin_pin_try(tx: Transaction, new: PinTry, before: PinTry | None) -> 
     """Write a try down in place of what was remembered; False when another process has written meanwhile."""
     values, column = asdict(new), signing_token_table.c
     if before is None:
-        return (
-            await tx.execute(_insert(tx)(signing_token_table).values(values).on_conflict_do_nothing())
-        ).rowcount == 1
+        return await _put(tx, signing_token_table, values)
     same = (
         column.token == before.token,
         column.mark == before.mark,
@@ -105,8 +103,11 @@ async def forget_pin(tx: Transaction, tried: PinTry) -> None:
     await tx.execute(delete(signing_token_table).where(*same))
 
 
-def _insert(tx: Transaction) -> "type[postgresql.Insert] | type[sqlite.Insert]":
-    return postgresql.Insert if tx.connection.dialect.name == "postgresql" else sqlite.Insert
+async def _put(tx: Transaction, table: Table, values: Mapping[str, object]) -> bool:
+    """A new row; False when there is one of its key."""
+    insert = postgresql.insert if tx.connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(dict(values)).on_conflict_do_nothing().returning(*table.primary_key)
+    return (await tx.execute(statement)).first() is not None
 
 
 def _key(row: Row[tuple[object, ...]]) -> KeyRow:

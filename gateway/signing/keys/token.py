@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pkcs11
 import structlog
@@ -133,7 +133,7 @@ class Module:
                 made = TokenKey(self, self._generation, token, label, one, wanted)
                 made.sign(CHECK)
             except KeyUnusable as error:
-                if error.reason not in (Fault.SIGNATURE, Fault.MECHANISM, Fault.ALGORITHM, *Flaw):
+                if error.reason not in (Fault.SIGNATURE, Fault.MISMATCH, Fault.MECHANISM, Fault.ALGORITHM, *Flaw):
                     raise
                 fault = KeyUnusable(Fault.MISMATCH) if error.reason == Fault.SIGNATURE else error
             else:
@@ -267,24 +267,33 @@ class TokenKey:
         return value
 
 
+class _Private(NamedTuple):
+    """A private key that may sign, and what sort it is."""
+
+    key: SignMixin
+    sort: pkcs11.KeyType
+
+
 class _Session:
     """One session with the handles found through it."""
 
     def __init__(self, session: pkcs11.Session) -> None:
         self._session = session
-        self._keys: dict[str, SignMixin] = {}
+        self._keys: dict[str, _Private] = {}
 
-    def private_key(self, label: str) -> SignMixin:
+    def private_key(self, label: str) -> "_Private":
         if label not in self._keys:
-            found = self._session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=label)
-            if not isinstance(found, SignMixin):
+            # Not get_key: it leaves a search open behind its refusals, and with it the session's lock.
+            found = list(self._session.get_objects(_of(pkcs11.ObjectClass.PRIVATE_KEY, label)))
+            if len(found) > 1:
+                raise refusals.MultipleObjectsReturned
+            if not found or not isinstance(found[0], SignMixin):
                 raise refusals.NoSuchKey
-            self._keys[label] = found
+            self._keys[label] = _Private(found[0], found[0].key_type)
         return self._keys[label]
 
     def certificates(self, label: str) -> list[x509.Certificate]:
-        wanted = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE, pkcs11.Attribute.LABEL: label}
-        found = list(self._session.get_objects(wanted))
+        found = list(self._session.get_objects(_of(pkcs11.ObjectClass.CERTIFICATE, label)))
         read = []
         for one in found[:_MOST_CERTIFICATES]:
             with suppress(CertificateUnreadable, refusals.PKCS11Error):
@@ -318,11 +327,20 @@ class _Opened:
             self._free.get().close()
 
 
-def _signature(key: SignMixin, algorithm: Algorithm, message: bytes) -> bytes:
-    """RSA hashes in the token; ECDSA signs our hash, because tokens with ECDSA and a hash in one are few."""
+def _of(sort: pkcs11.ObjectClass, label: str) -> dict[pkcs11.Attribute, object]:
+    return {pkcs11.Attribute.CLASS: sort, pkcs11.Attribute.LABEL: label}
+
+
+def _signature(private: _Private, algorithm: Algorithm, message: bytes) -> bytes:
+    """RSA hashes in the token; ECDSA signs our hash, because tokens with ECDSA and a hash in one are few.
+
+    The sort is looked at first: asked for the other sort's way some libraries fail as if the token were gone.
+    """
+    if private.sort != (pkcs11.KeyType.RSA if algorithm in _RSA else pkcs11.KeyType.EC):
+        raise KeyUnusable(Fault.MISMATCH)
     if algorithm in _RSA:
-        return bytes(key.sign(message, mechanism=_RSA[algorithm]))
-    return bytes(key.sign(_HASHES[algorithm](message).digest(), mechanism=pkcs11.Mechanism.ECDSA))
+        return bytes(private.key.sign(message, mechanism=_RSA[algorithm]))
+    return bytes(private.key.sign(_HASHES[algorithm](message).digest(), mechanism=pkcs11.Mechanism.ECDSA))
 
 
 @contextmanager

@@ -129,10 +129,10 @@ async def answers(tx: Transaction) -> tuple[Answer, ...]:
 async def watch(tx: Transaction, sha256: str, certificate: bytes, now: datetime) -> bool:
     """Note that a leaf came; whether it came for the first time."""
     values = {"sha256": sha256, "certificate": _text(certificate), "first_seen": now, "last_seen": now}
-    new = await tx.execute(_insert(tx)(watched_certificate_table).values(values).on_conflict_do_nothing())
-    if new.rowcount == 1:
-        return True
     column = watched_certificate_table.c
+    new = _insert(tx)(watched_certificate_table).values(values).on_conflict_do_nothing().returning(column.sha256)
+    if (await tx.execute(new)).first() is not None:
+        return True
     await tx.execute(update(watched_certificate_table).where(column.sha256 == sha256).values(last_seen=now))
     return False
 
