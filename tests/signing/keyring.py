@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from authorities import NOW, Identity
+import pytest
+from authorities import NOW, Identity, moment
 from clocks import FakeClock
 from cryptography import x509
 
@@ -12,7 +13,7 @@ from gateway.app import read_key_file, read_secret
 from gateway.signing import certificates
 from gateway.signing.certificates import Flaw
 from gateway.signing.keys import register, verifying
-from gateway.signing.keys.api import SigningKey
+from gateway.signing.keys.api import KeyUnusable, SigningKey
 from gateway.signing.keys.records import KeyKind, NewKey
 from gateway.signing.keys.ring import ChainFault, Ring
 from gateway.signing.settings import SigningSettings
@@ -23,6 +24,24 @@ MESSAGE = (
     b'<SignedInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><CanonicalizationMethod Algorithm="'
     b'http://www.w3.org/2001/10/xml-exc-c14n#"></CanonicalizationMethod></SignedInfo>'
 )
+
+
+RETRY = 31.0
+"""Seconds after which a token is looked for again."""
+
+
+async def fault(ring: Ring, rings: "Rings", unit: str = UNIT) -> str:
+    """Why no key signs."""
+    with pytest.raises(KeyUnusable) as refused:
+        await ring.current(unit, rings.clock())
+    return refused.value.reason
+
+
+async def key_of(ring: Ring, rings: "Rings", unit: str = UNIT) -> SigningKey:
+    """The key that signs."""
+    key = await ring.current(unit, rings.clock())
+    assert key is not None
+    return key
 
 
 def verifies(certificate: bytes, key: SigningKey, value: bytes, message: bytes = MESSAGE) -> bool:
@@ -80,8 +99,6 @@ class Rings:
 
     def pem(self, id: str, identity: Identity, *, unit: str | None = UNIT, days: float = -1) -> NewKey:
         """As `add_pem`, not yet added."""
-        from authorities import moment
-
         source = self.file(f"{id}.pem", identity.key_pem() + identity.pem)
         return NewKey(id=id, kind=KeyKind.PEM, unit_code=unit, source=source, valid_from=moment(days))
 

@@ -9,22 +9,15 @@ import pytest
 from authorities import ENCRYPTS, issue, moment
 from hypothesis import given
 from hypothesis import strategies as st
-from keyring import MESSAGE, UNIT, Rings, signing
+from keyring import MESSAGE, UNIT, Rings, fault, signing
 
 from gateway.problems import Problem
 from gateway.signing.certificates import Flaw
 from gateway.signing.keys import register
-from gateway.signing.keys.api import KeyUnusable
 from gateway.signing.keys.choosing import candidates
 from gateway.signing.keys.reasons import Fault
 from gateway.signing.keys.records import KeyKind, KeyRow, NewKey
 from gateway.signing.keys.ring import Ring
-
-
-async def fault(ring: Ring, rings: Rings, unit: str = UNIT) -> str:
-    with pytest.raises(KeyUnusable) as refused:
-        await ring.current(unit, rings.clock())
-    return refused.value.reason
 
 
 async def certificate(ring: Ring, rings: Rings, unit: str = UNIT) -> bytes | None:
