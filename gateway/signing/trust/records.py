@@ -56,12 +56,14 @@ class AnswerKind(StrEnum):
 class Answer:
     """The newest CRL of an address, or the newest OCSP answer about a certificate; checked before it was kept.
 
-    `about`: for a CRL the SHA-256 of its address, for OCSP that of the certificate.
+    `about`: for a CRL the SHA-256 of its address, for OCSP that of the certificate. `made_at`: its own thisUpdate; an
+    older answer never takes the place of a newer one, or who sits on the line could take a revocation back.
     """
 
     kind: AnswerKind
     about: str
     data: bytes
+    made_at: datetime
     fetched_at: datetime
 
 

@@ -1,6 +1,7 @@
 """Tables of trust and all SQL over them. Certificates and answers are base64 text, which a backup carries."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -55,6 +56,7 @@ revocation_answer_table = Table(
     Column("kind", String(10), primary_key=True),
     Column("about", String(64), primary_key=True),
     Column("data", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("fetched_at", UtcDateTime, nullable=False),
 )
 
@@ -110,20 +112,29 @@ async def remove_speaker(tx: Transaction, id: str) -> bool:
 
 
 async def put_answer(tx: Transaction, one: Answer) -> None:
-    """Keep an answer in place of the one before."""
-    values = {**asdict(one), "data": _text(one.data)}
+    """Keep an answer in place of the one before, unless that was made later."""
+    values, column = {**asdict(one), "data": _text(one.data)}, revocation_answer_table.c
     new = _insert(tx)(revocation_answer_table).values(values)
-    await tx.execute(new.on_conflict_do_update(index_elements=["kind", "about"], set_=values))
-
-
-async def answers(tx: Transaction) -> tuple[Answer, ...]:
-    """All that are kept."""
-    column = revocation_answer_table.c
-    rows = await tx.execute(select(revocation_answer_table).order_by(column.kind, column.about))
-    return tuple(
-        Answer(kind=AnswerKind(row.kind), about=row.about, data=b64decode(row.data), fetched_at=row.fetched_at)
-        for row in rows
+    await tx.execute(
+        new.on_conflict_do_update(
+            index_elements=["kind", "about"], set_=values, where=column.made_at <= new.excluded.made_at
+        )
     )
+
+
+async def answers(tx: Transaction, known: Mapping[tuple[AnswerKind, str], Answer]) -> tuple[Answer, ...]:
+    """All that are kept. Of those in `known` that are the same still nothing is read: lists may have megabytes."""
+    column = revocation_answer_table.c
+    marks = select(column.kind, column.about, column.fetched_at).order_by(column.kind, column.about)
+    found = []
+    for row in (await tx.execute(marks)).all():
+        kept = known.get((AnswerKind(row.kind), row.about))
+        if kept is None or kept.fetched_at != row.fetched_at:
+            whole = select(revocation_answer_table).where(column.kind == row.kind, column.about == row.about)
+            read = (await tx.execute(whole)).one()
+            kept = Answer(**{**read._mapping, "kind": AnswerKind(read.kind), "data": b64decode(read.data)})
+        found.append(kept)
+    return tuple(found)
 
 
 async def watch(tx: Transaction, sha256: str, certificate: bytes, now: datetime) -> bool:

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("about", sa.String(length=64), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("fetched_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "about", name=op.f("pk_revocation_answer")),
     )
