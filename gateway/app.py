@@ -51,6 +51,11 @@ from gateway.jobs import Again, Backoff, Claimed, Done, JobKind, Jobs, Outcome, 
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
+from gateway.signing.keys.ring import Ring
+from gateway.signing.own_chain import OwnChain
+from gateway.signing.trust.asking import Asker
+from gateway.signing.trust.book import REVOCATION_JOB, TrustBook
+from gateway.signing.trust.fetching import Fetcher, FetchSettings
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
 from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, migrate
@@ -59,6 +64,9 @@ _log = structlog.get_logger(__name__)
 
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
+
+_ASKED_AT_A_TIME = 2
+"""Certificates whose issuers are asked at a time: slots are for documents."""
 
 _LARGEST_KEY_FILE = 256 * 1024
 """Bytes. A PKCS#12 file with a long chain has 20 kB."""
@@ -142,6 +150,26 @@ def caller_for(settings: Settings) -> Caller:
     return Caller(wanted, read_secret=read_secret, clock=clock)
 
 
+def trust_for(settings: Settings, store: Store, jobs: Jobs) -> TrustBook:
+    """Who is trusted."""
+    return TrustBook(store, jobs, purposes=settings.signing.allowed_purposes)
+
+
+def ring_for(
+    settings: Settings, store: Store, trust: TrustBook, *, again: bool = False, looks_only: bool = False
+) -> Ring:
+    """The keys that sign, looked at with the trust that is held; `again` as in Ring, `looks_only` has nobody asked."""
+    return Ring(
+        store=store,
+        read_secret=read_secret,
+        read_bytes=read_key_file,
+        clock=clock,
+        settings=settings.signing,
+        chain_fault=OwnChain(store, trust, asks=not looks_only).fault,
+        again=again,
+    )
+
+
 class Axes:
     """The adapters in use, one for each connection as it is now configured."""
 
@@ -204,6 +232,8 @@ class Gateway:
     axes: Axes
     caller: Caller
     webhooks: Webhooks
+    ring: Ring
+    trust: TrustBook
 
 
 @asynccontextmanager
@@ -219,6 +249,7 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
         finally:
             await built.axes.close()
             await built.caller.close()
+            await built.ring.close()
     finally:
         await store.close()
 
@@ -314,6 +345,23 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         slice_bytes=settings.serve.blob_check_mb * MB,
     )
+    trust = trust_for(settings, store, jobs)
+    ring = ring_for(settings, store, trust)
+    asker = Asker(
+        store=store,
+        jobs=jobs,
+        book=trust,
+        fetcher=Fetcher(
+            FetchSettings(
+                hosts=settings.signing.allowed_hosts,
+                seconds=settings.signing.revocation_seconds,
+                most=settings.signing.revocation_bytes,
+            )
+        ),
+        clock=clock,
+        every=timedelta(hours=settings.signing.revocation_hours),
+        for_days=settings.signing.revocation_days,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     horizon = settings.documents.send_horizon_hours * 3600.0
@@ -336,6 +384,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("schedule", schedule.handle),
             measured("upkeep", upkeep.handle),
             measured("blob_check", blob_check.handle),
+            replace(measured(REVOCATION_JOB, asker.handle), concurrency=_ASKED_AT_A_TIME),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
@@ -351,7 +400,14 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         standing_still=standing.still,
     )
     health = Health(
-        store=store, blobs=blobs, jobs=jobs, nodes=nodes, standing=standing, clock=clock, settings=settings.serve
+        store=store,
+        blobs=blobs,
+        jobs=jobs,
+        nodes=nodes,
+        standing=standing,
+        keys=ring.standings,
+        clock=clock,
+        settings=settings.serve,
     )
     api = create_api(
         ApiParts(
@@ -388,6 +444,8 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         axes=axes,
         caller=caller,
         webhooks=webhooks,
+        ring=ring,
+        trust=trust,
     )
 
 

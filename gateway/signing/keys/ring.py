@@ -135,19 +135,13 @@ class Ring:
         for id, held in sorted(self._held.items()):
             if held.row.valid_until is not None and held.row.valid_until <= now:
                 continue
-            left = certificates.days_left(held.certificate, now) if held.certificate is not None else None
-            found.append(
-                KeyStanding(
-                    row=held.row,
-                    fault=held.fault or held.fault_at(now),
-                    signs=id in signing,
-                    stood_in=id not in signing and held.row.unit_code in served,
-                    expiring=left is not None and left <= self._settings.expiring_days,
-                    days_left=left,
-                    certificate=held.certificate,
-                )
-            )
+            found.append(self._standing(held, now, signs=id in signing, served=held.row.unit_code in served))
         return tuple(found)
+
+    async def standing(self, row: KeyRow, now: datetime) -> KeyStanding:
+        """How one key stands by itself, retired or not; no other key is touched."""
+        held = await self._judged(await self._hold(row, now), now)
+        return self._standing(held, now, signs=held.fault_at(now) is None and row.in_force(now), served=False)
 
     async def look(self, now: datetime, *, anyway: bool = False) -> None:
         """See what was changed, unless that was seen to just now."""
@@ -167,6 +161,18 @@ class Ring:
     async def close(self) -> None:
         """Log out of the token."""
         await asyncio.to_thread(self._module.close)
+
+    def _standing(self, held: _Held, now: datetime, *, signs: bool, served: bool) -> KeyStanding:
+        left = certificates.days_left(held.certificate, now) if held.certificate is not None else None
+        return KeyStanding(
+            row=held.row,
+            fault=held.fault or held.fault_at(now),
+            signs=signs,
+            stood_in=served and not signs,
+            expiring=left is not None and left <= self._settings.expiring_days,
+            days_left=left,
+            certificate=held.certificate,
+        )
 
     def _choose(self, unit_code: str, now: datetime) -> SigningKey | None:
         faults = []

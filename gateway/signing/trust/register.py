@@ -62,7 +62,15 @@ def pinned(certificate: x509.Certificate, pin: str, note: str, now: datetime) ->
 
 
 async def put(tx: Transaction, one: TrustCertificate) -> None:
-    """Write it down."""
+    """Write it down. An anchor is not made an intermediate by this way: raises Problem `trust.is_anchor`."""
+    known = {each.sha256: each.role for each in await repository.certificates(tx)}
+    if one.role is Role.INTERMEDIATE and known.get(one.sha256) is Role.ANCHOR:
+        raise Problem(
+            "trust.is_anchor",
+            Kind.CONFLICT,
+            Text("Chứng thư này đang là chứng thư gốc đã ghim.", "This certificate is a pinned anchor."),
+            Text("Bỏ nó trước bằng 'gateway trust remove'.", "Remove it first with 'gateway trust remove'."),
+        )
     await repository.put_certificate(tx, one)
 
 

@@ -20,7 +20,7 @@ def crl(
     until: datetime | None = None,
     since: datetime | None = None,
     signer: Identity | None = None,
-    hashing: hashes.HashAlgorithm | None = None,
+    hashing: hashes.SHA256 | hashes.SHA224 | None = None,
     extra: tuple[x509.ExtensionType, bool] | None = None,
     invalid_since: datetime | None = None,
 ) -> bytes:
