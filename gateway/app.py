@@ -60,6 +60,11 @@ from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKi
 from gateway.problems import Kind, Problem, Text
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
+from gateway.signing.keys.ring import Ring
+from gateway.signing.own_chain import OwnChain
+from gateway.signing.trust.asking import Asker
+from gateway.signing.trust.book import REVOCATION_JOB, TrustBook
+from gateway.signing.trust.fetching import Fetcher, FetchSettings
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
 from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, append_line, migrate
@@ -68,6 +73,12 @@ _log = structlog.get_logger(__name__)
 
 _LONGEST_USE = timedelta(hours=1)
 """No exchange with an axis lasts longer."""
+
+_ASKED_AT_A_TIME = 2
+"""Certificates whose issuers are asked at a time: slots are for documents."""
+
+_LARGEST_KEY_FILE = 256 * 1024
+"""Bytes. A PKCS#12 file with a long chain has 20 kB."""
 
 Handler = Callable[[Claimed], Awaitable[Outcome]]
 Exhausted = Callable[[Claimed, str], Awaitable[None]]
@@ -107,6 +118,27 @@ def read_secret(source: str) -> str:
     )
 
 
+def read_key_file(source: str) -> bytes:
+    """The bytes of a key or certificate that `file:/path` or `env:NAME` names. Raises Problem `key.source`."""
+    parsed = secret_source(source)
+    try:
+        if isinstance(parsed, SecretFile):
+            with Path(parsed.path).open("rb") as file:
+                found = file.read(_LARGEST_KEY_FILE + 1)
+        else:
+            found = os.environ[parsed.name].encode()
+    except (OSError, KeyError):
+        found = b""
+    if 0 < len(found) <= _LARGEST_KEY_FILE:
+        return found
+    raise Problem(
+        "key.source",
+        Kind.UNAVAILABLE,
+        Text(f"Không đọc được khóa hoặc chứng thư từ {source}.", f"No key or certificate could be read from {source}."),
+        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
+    )
+
+
 def axis_for(
     connection: Connection,
     secret: str,
@@ -133,6 +165,26 @@ def caller_for(settings: Settings) -> Caller:
     """What calls webhooks."""
     wanted = CallSettings(hosts=settings.handover.allowed_hosts, seconds=settings.handover.webhook_seconds)
     return Caller(wanted, read_secret=read_secret, clock=clock)
+
+
+def trust_for(settings: Settings, store: Store, jobs: Jobs) -> TrustBook:
+    """Who is trusted."""
+    return TrustBook(store, jobs, purposes=settings.signing.allowed_purposes)
+
+
+def ring_for(
+    settings: Settings, store: Store, trust: TrustBook, *, again: bool = False, looks_only: bool = False
+) -> Ring:
+    """The keys that sign, looked at with the trust that is held; `again` as in Ring, `looks_only` has nobody asked."""
+    return Ring(
+        store=store,
+        read_secret=read_secret,
+        read_bytes=read_key_file,
+        clock=clock,
+        settings=settings.signing,
+        chain_fault=OwnChain(store, trust, asks=not looks_only).fault,
+        again=again,
+    )
 
 
 class Axes:
@@ -226,6 +278,8 @@ class Gateway:
     axes: Axes
     caller: Caller
     webhooks: Webhooks
+    ring: Ring
+    trust: TrustBook
 
 
 @asynccontextmanager
@@ -241,6 +295,7 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
         finally:
             await built.axes.close()
             await built.caller.close()
+            await built.ring.close()
     finally:
         await store.close()
 
@@ -381,6 +436,23 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         append=partial(append_line, heads) if heads else None,
         passed=passed,
     )
+    trust = trust_for(settings, store, jobs)
+    ring = ring_for(settings, store, trust)
+    asker = Asker(
+        store=store,
+        jobs=jobs,
+        book=trust,
+        fetcher=Fetcher(
+            FetchSettings(
+                hosts=settings.signing.allowed_hosts,
+                seconds=settings.signing.revocation_seconds,
+                most=settings.signing.revocation_bytes,
+            )
+        ),
+        clock=clock,
+        every=timedelta(hours=settings.signing.revocation_hours),
+        for_days=settings.signing.revocation_days,
+    )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)
     traffic = Traffic(
@@ -421,6 +493,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
             measured("blob_check", blob_check.handle),
             measured(DAY_END_JOB, day_ends.handle),
             measured(CHAIN_JOB, chainer.handle),
+            replace(measured(REVOCATION_JOB, asker.handle), concurrency=_ASKED_AT_A_TIME),
             JobKind(name=FEED_JOB, handler=webhooks.give_out, policy=patient),
             JobKind(
                 name=CALL_JOB,
@@ -443,6 +516,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         nodes=nodes,
         standing=standing,
         breakers=breakers,
+        keys=ring.standings,
         clock=clock,
         settings=settings.serve,
     )
@@ -481,6 +555,8 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         axes=axes,
         caller=caller,
         webhooks=webhooks,
+        ring=ring,
+        trust=trust,
     )
 
 

@@ -1,7 +1,7 @@
 """What readiness and metrics look at: each check named, with the reason and what to do."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,8 @@ from gateway.installation import repository as installation
 from gateway.jobs import Breakers, BreakerState, Jobs, JobState
 from gateway.problems import Problem, Text
 from gateway.settings import ServeSettings
+from gateway.signing.keys.reasons import explained
+from gateway.signing.keys.ring import KeyStanding
 from gateway.store import Blobs, DatabaseUnavailable, Store
 from gateway.times import Clock, shown
 
@@ -37,6 +39,7 @@ class Health:
         nodes: Nodes,
         standing: Standing,
         breakers: Breakers,
+        keys: Callable[[datetime], Awaitable[Sequence[KeyStanding]]],
         clock: Clock,
         settings: ServeSettings,
     ) -> None:
@@ -46,13 +49,14 @@ class Health:
         self._nodes = nodes
         self._standing = standing
         self._breakers = breakers
+        self._keys = keys
         self._clock = clock
         self._settings = settings
         self._looked_at: datetime | None = None
         self._busy: int | None = None
 
     async def checks(self) -> Sequence[Check]:
-        """Database, disk, files, clock, nodes, a restore; for each connection its last good poll, its line, its clock."""
+        """Database, disk, files, clock, nodes, a restore; each connection's last poll, line and clock; each signing key."""
         fixed = [
             Check("database", self._database),
             Check("blobs", self._blob_folder),
@@ -68,11 +72,14 @@ class Health:
             fixed.append(Check(f"poll:{connection.id}", partial(self._poll, connection)))
             fixed.append(Check(f"line:{connection.id}", partial(self._line, connection)))
             fixed.append(Check(f"clock:{connection.id}", partial(self._skew, connection)))
+        for key in await self._keys(self._clock()):
+            fixed.append(Check(f"key:{key.row.id}", partial(self._signing_key, key)))
         return fixed
 
     async def figures(self) -> Figures:
         """What the database says now."""
         now = self._clock()
+        keys = await self._keys(now)
         async with self._store.read() as tx:
             known = await connections.every(tx)
             lines = [_Line.of(one, await self._breakers.look(tx)) for one in known]
@@ -92,6 +99,8 @@ class Health:
                 ),
                 stopped=tuple((one.id, one.stopped_reason is not None) for one in known),
                 disk_free_bytes=self._blobs.free_bytes(),
+                key_days=tuple((one.row.id, one.days_left) for one in keys if one.days_left is not None),
+                keys=tuple((one.row.id, one.fault is None) for one in keys),
             )
 
     async def busy(self, coming: int) -> int | None:
@@ -284,6 +293,34 @@ class Health:
             if off
             else Text("Không cần làm gì.", "Nothing to do."),
         )
+
+    async def _signing_key(self, key: KeyStanding) -> Reading:
+        """Says no when nothing signs in the key's place; a key that ends soon is told of, and does not stop the node."""
+        days = Text("", "") if key.days_left is None else _days_left(key.days_left)
+        if key.fault is not None:
+            why = explained(key.fault)
+            return Reading(
+                ok=key.signs or key.stood_in,
+                reason=Text(f"{why.text.vi}{days.vi} ({key.fault})", f"{why.text.en}{days.en} ({key.fault})"),
+                action=why.action,
+            )
+        used = Text("Khóa ký được.", "The key can sign.")
+        return Reading(
+            ok=True,
+            reason=Text(f"{used.vi}{days.vi}", f"{used.en}{days.en}"),
+            action=Text(
+                "Xin cấp chứng thư mới, thêm bằng 'gateway keys add'.",
+                "Have a new certificate issued, and add it with 'gateway keys add'.",
+            )
+            if key.expiring
+            else Text("Không cần làm gì.", "Nothing to do."),
+        )
+
+
+def _days_left(days: int) -> Text:
+    if days < 0:
+        return Text(f" Chứng thư hết hạn {-days} ngày trước.", f" Its certificate ended {-days} days ago.")
+    return Text(f" Chứng thư còn {days} ngày.", f" Its certificate has {days} days left.")
 
 
 @dataclass(frozen=True, slots=True)

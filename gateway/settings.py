@@ -24,6 +24,7 @@ from gateway.handover.settings import HandoverSettings
 from gateway.inspection import InspectionSettings
 from gateway.jobs import JobsSettings
 from gateway.problems import Kind, Problem, Text, first_of
+from gateway.signing.settings import SigningSettings
 from gateway.signing.xmldsig.settings import XmldsigSettings
 from gateway.store import StoreSettings
 
@@ -85,6 +86,7 @@ class Settings:
     inspection: InspectionSettings
     xmldsig: XmldsigSettings
     evidence: EvidenceSettings
+    signing: SigningSettings
     limits: Limits
 
 
@@ -99,6 +101,7 @@ ROOMS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "inspection": InspectionSettings,
         "xmldsig": XmldsigSettings,
         "evidence": EvidenceSettings,
+        "signing": SigningSettings,
         "limits": LimitsSettings,
     }
 )
@@ -151,6 +154,7 @@ def load(env_file: Path | None = None, environment: Mapping[str, str] | None = N
         inspection=_as(InspectionSettings, built["inspection"]),
         xmldsig=_as(XmldsigSettings, built["xmldsig"]),
         evidence=_as(EvidenceSettings, built["evidence"]),
+        signing=_as(SigningSettings, built["signing"]),
         limits=Limits(**built["limits"].model_dump()),
     )
 

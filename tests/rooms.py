@@ -16,6 +16,8 @@ REPOSITORIES = (
     "gateway.handover.repository",
     "gateway.handover.webhooks.repository",
     "gateway.handover.notices.repository",
+    "gateway.signing.keys.repository",
+    "gateway.signing.trust.repository",
     "gateway.api.repository",
     "gateway.installation.repository",
 )

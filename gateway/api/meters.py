@@ -37,6 +37,10 @@ class Figures:
     jobs: tuple[tuple[str, str, int], ...] = field(default=())
     """(kind, state, count)."""
     disk_free_bytes: int | None = None
+    keys: tuple[tuple[str, bool], ...] = ()
+    """(signing key, whether it can sign)."""
+    key_days: tuple[tuple[str, int], ...] = ()
+    """(signing key, days until its certificate ends)."""
 
 
 class Meters:
@@ -148,6 +152,16 @@ class _Snapshot(Collector):
         for connection, is_stopped in figures.stopped:
             stopped.add_metric((connection,), float(is_stopped))
         yield stopped
+        usable = GaugeMetricFamily("gateway_signing_key_usable", "1 for a key that can sign.", labels=("key",))
+        for key, can_sign in figures.keys:
+            usable.add_metric((key,), float(can_sign))
+        yield usable
+        days = GaugeMetricFamily(
+            "gateway_signing_key_days_left", "Days until the certificate of a key ends.", labels=("key",)
+        )
+        for key, left in figures.key_days:
+            days.add_metric((key,), left)
+        yield days
         if figures.disk_free_bytes is not None:
             yield GaugeMetricFamily("gateway_disk_free_bytes", "Left for blobs.", value=figures.disk_free_bytes)
 

@@ -13,11 +13,13 @@ from gateway.cli import (
     desk,
     doctor,
     evidence,
+    keys,
     migrate,
     nodes,
     packet,
     restore,
     serve,
+    trust,
     units,
     webhooks,
 )
@@ -73,6 +75,8 @@ app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(packet.app, name="packet")
+app.add_typer(keys.app, name="keys")
+app.add_typer(trust.app, name="trust")
 app.add_typer(desk.app, name="desk")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(backup.app, name="backup")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from clocks import FakeClock
 
+from gateway.addresses import Resolve, resolved
 from gateway.directory import connections, units
 from gateway.directory.records import NewConnection, NewUnit
 from gateway.documents.announcing import Announcement, Happening, Passed, unwatched
@@ -26,7 +27,7 @@ from gateway.handover.inbox import Inbox
 from gateway.handover.model import Event
 from gateway.handover.settings import HandoverSettings
 from gateway.handover.webhooks import endpoints
-from gateway.handover.webhooks.calling import Caller, CallSettings, Resolve, resolved
+from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.handover.webhooks.endpoints import FEED_JOB
 from gateway.handover.webhooks.model import Endpoint, NewEndpoint
 from gateway.handover.webhooks.patience import Breaker, LongSchedule

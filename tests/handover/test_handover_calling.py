@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from test_handover_patience import ENDPOINT
 from webhook_receiver import Receiver, always, receiving
 
-from gateway.handover.webhooks.calling import Caller, CallSettings, forbidden
+from gateway.addresses import forbidden
+from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.handover.webhooks.model import Called, Endpoint
 from gateway.problems import Kind, Problem, Text
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import email.utils
-import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +13,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
+from gateway.addresses import Address, Resolve, allowed_address, resolved
 from gateway.handover.webhooks import signing
 from gateway.handover.webhooks.model import Called, Endpoint
 from gateway.problems import Problem
 from gateway.times import Clock, aware
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host, as text; raises OSError."""
 
 LONGEST_RETRY_AFTER = 24 * 3600.0
 _ANSWER_BYTES = 16 * 1024
@@ -30,10 +26,6 @@ _KEPT_SECONDS = 2.0
 _TO_CONNECT = 0.6
 """Of a call's time; the library then closes what it opened, as it does not when our own time-out cuts it off."""
 _USER_AGENT = "lienthong-gateway"
-_METADATA = frozenset(
-    ipaddress.ip_address(one) for one in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
-)
-"""Where clouds give a machine's own credentials to whoever asks from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +34,6 @@ class CallSettings:
 
     hosts: frozenset[str]
     seconds: float
-
-
-async def resolved(host: str, port: int) -> Sequence[str]:
-    """The usual Resolve: what the system says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(one[4][0]) for one in found]
 
 
 class Caller:
@@ -136,18 +122,11 @@ class Caller:
             raise _Refused("secret") from None
 
     async def _address(self, host: str, port: int) -> Address:
-        """The first address that may be called. It, and not the name, is then connected to: names change."""
-        try:
-            named: Address | None = ipaddress.ip_address(host)
-        except ValueError:
-            named = None
-        if named is not None:
-            return named  # written into the list of hosts by the operator, digit by digit
-        for text in await self._resolve(host, port):
-            address = ipaddress.ip_address(text.partition("%")[0])
-            if not forbidden(address):
-                return address
-        raise _Refused("address_not_allowed")
+        """It, and not the name, is then connected to."""
+        address = await allowed_address(host, port, self._resolve)
+        if address is None:
+            raise _Refused("address_not_allowed")
+        return address
 
     async def _client(self, endpoint: Endpoint) -> httpx2.AsyncClient:
         async with self._making:
@@ -187,15 +166,6 @@ class Caller:
         except (ValueError, TypeError, OverflowError):
             return None
         return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-def forbidden(address: Address) -> bool:
-    """Addresses that no document system has: of the link itself, of many, of nobody, of a cloud's inside."""
-    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    seen = inner or address
-    if seen.is_loopback:
-        return False
-    return seen.is_link_local or seen.is_multicast or seen.is_unspecified or seen.is_reserved or seen in _METADATA
 
 
 class _Refused(Exception):

@@ -39,7 +39,7 @@ class SigningKey(Protocol):
 
 
 class KeyUnusable(Exception):
-    """A key cannot be used now. `reason` is a stable word (`token_missing`, `pin_locked`, `expired`, …)."""
+    """A key cannot be used now. `reason` is a stable word of `gateway.signing.keys.reasons`, which explains it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -49,5 +49,8 @@ class KeyUnusable(Exception):
 class Keys(Protocol):
     """The keys of this installation."""
 
-    def current(self, unit_code: str, now: datetime) -> SigningKey | None:
-        """The key that signs for a unit at a time; None where none is configured. Raises KeyUnusable."""
+    async def current(self, unit_code: str, now: datetime) -> SigningKey | None:
+        """The key that signs for a unit at a time; None where none is configured. Raises KeyUnusable.
+
+        Asynchronous because it sees what was changed: rows, files, and a token that has come back.
+        """

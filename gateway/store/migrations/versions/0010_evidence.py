@@ -6,7 +6,7 @@ from alembic import op
 from gateway.store.columns import UtcDateTime
 
 revision: str = "0010"
-down_revision: str | None = "0005"
+down_revision: str | None = "0009"
 branch_labels: None = None
 depends_on: None = None
 
