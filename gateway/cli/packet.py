@@ -79,6 +79,9 @@ def build(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, readable=True, help="A file, in order. / Tệp đính kèm, theo thứ tự."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file of that name. / Ghi đè tệp cùng tên.")
+    ] = False,
 ) -> None:
     from gateway.edxml.from_json import MAX_BYTES, JsonRefused, packet_from_json
     from gateway.edxml.model import StatusPacket
@@ -93,7 +96,7 @@ def build(
     if isinstance(packet, StatusPacket) and files:
         raise typer.BadParameter("A status packet has no files. / Gói tin trạng thái không có tệp đính kèm.")
     _check(packet, files)
-    with whole_or_nothing(out) as target:
+    with whole_or_nothing(out, force=force) as target:
         _write(packet, files, target)
     if out != STANDARD:
         say(Text(f"Đã tạo {out}.", f"Built {out}."))
