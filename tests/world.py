@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import httpx2
 import uvicorn
+from bell import rings, with_bell
 
 from gateway import app, settings
 from gateway.api import clients
@@ -312,7 +313,7 @@ async def axis(folder: Path, faults: Sequence[str] = (), readings: Sequence[str]
         SystemSpec.parse(f"{PARTNERS}:{SECRET}:{PARTNER}"),
     ]
     simulated = simulator(systems, faults, folder, app.clock, seed=7, readings=readings)
-    with serving(simulated.app) as address:
+    with serving(with_bell(simulated.app)) as address:
         async with httpx2.AsyncClient(timeout=BOUND) as http:
             yield Axis(address, http)
 
@@ -322,14 +323,14 @@ def quick(database_url: str, folder: Path, **more: str) -> dict[str, str]:
     return {
         "GATEWAY_DATABASE_URL": database_url,
         "GATEWAY_BLOB_URL": str(folder / "blobs"),
-        "GATEWAY_JOBS_IDLE": "0.05",
+        "GATEWAY_JOBS_IDLE": "0.1",
         "GATEWAY_JOBS_LEASE": "2",
         "GATEWAY_JOBS_BEAT": "0.5",
         "GATEWAY_JOBS_GRACE": "2",
         "GATEWAY_DOCUMENTS_HELD_SECONDS": "1",
         "GATEWAY_DOCUMENTS_RETRY_FIRST_SECONDS": "0.1",
         "GATEWAY_DOCUMENTS_BREAKER_FIRST_SECONDS": "0.5",
-        "GATEWAY_HANDOVER_LOOK_SECONDS": "0.05",
+        "GATEWAY_HANDOVER_LOOK_SECONDS": "0.1",
         "GATEWAY_HANDOVER_REJECT_PAUSE_SECONDS": "0",
         "GATEWAY_HANDOVER_REJECTS_BEFORE_SET_APART": "2",
         "GATEWAY_HANDOVER_WEBHOOK_HOSTS": "127.0.0.1",
@@ -411,7 +412,7 @@ async def node(wanted: settings.Settings, key: str, *, working: bool = True) -> 
 
 @asynccontextmanager
 async def worker(of: Node) -> AsyncIterator[None]:
-    """Its worker. The axis is asked far more often than an operator may have it asked: tests wait for polls."""
+    """Its worker. The axis is asked whenever something happened there: tests wait for polls."""
     stop = asyncio.Event()
     running = asyncio.create_task(app.work_until(of.gateway, stop))
     hurrying = asyncio.create_task(_hurry(of.gateway))
@@ -425,10 +426,10 @@ async def worker(of: Node) -> AsyncIterator[None]:
 
 
 async def _hurry(built: app.Gateway) -> None:
-    while True:
-        await asyncio.sleep(0.2)
-        async with built.store.begin() as tx:
-            await built.jobs.wake(tx, "poll", "axis")
+    async with aclosing(rings()) as ringing:
+        async for _ in ringing:
+            async with built.store.begin() as tx:
+                await built.jobs.wake(tx, "poll", "axis")
 
 
 class _Server(uvicorn.Server):

@@ -31,7 +31,6 @@ _STATUS_OF_CODE: Final[Mapping[str, HTTPStatus]] = {
     "body.malformed": HTTPStatus.BAD_REQUEST,
     "body.cut": HTTPStatus.BAD_REQUEST,
     "body.too_slow": HTTPStatus.REQUEST_TIMEOUT,
-    "request.malformed": HTTPStatus.BAD_REQUEST,
     "method.not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "header.malformed": HTTPStatus.BAD_REQUEST,
     "idempotency.key_malformed": HTTPStatus.BAD_REQUEST,

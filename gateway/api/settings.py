@@ -49,7 +49,7 @@ class ApiSettings(BaseModel):
         7, ge=1, description="How long an Idempotency-Key is remembered (days): longer than any client's retries."
     )
     wait_seconds: int = Field(
-        60, ge=0, description="Longest long poll (seconds): below the idle limit of common proxies is advised."
+        30, ge=0, le=300, description="Longest wait of a claim or of the feed (seconds): common proxies cut at 60."
     )
     ready_check_seconds: float = Field(
         5.0, gt=0, description="Time for one readiness check (seconds): a hung disk must not hang the answer."

@@ -54,19 +54,31 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_or_nothing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that gets its name only when the block ends well; standard output for `-`."""
+def whole_or_nothing(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A file to write that gets its name only when the block ends well; standard output for `-`.
+
+    Raises Problem `file.exists`, before and after the block: only with `force` a file is written over.
+    """
     if path == STANDARD:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if not force and os.path.lexists(path):
+        raise _exists(path)
     unfinished = path.absolute().with_name(f".{secrets.token_hex(8)}.unfinished")
     with _removed_on_failure(unfinished):
         with unfinished.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        if force:
+            os.replace(unfinished, path)
+            return
+        try:
+            _link_or_copy(unfinished, path)
+        except FileExistsError:
+            raise _exists(path) from None
+        unfinished.unlink()
 
 
 @contextmanager
@@ -195,6 +207,15 @@ class LocalFile:
         """Lower-case hex, read now."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _exists(path: Path) -> Problem:
+    return Problem(
+        "file.exists",
+        Kind.CONFLICT,
+        Text(f"Đã có tệp {path}.", f"There is a file {path} already."),
+        Text("Chọn tên khác, hoặc thêm --force để ghi đè.", "Choose another name, or add --force to write over it."),
+    )
 
 
 def _nowhere(secret: str) -> None:

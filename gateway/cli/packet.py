@@ -125,6 +125,9 @@ def build(
             exists=True, dir_okay=False, readable=True, help="The key's certificate (PEM or DER). / Chứng thư của khóa."
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file of that name. / Ghi đè tệp cùng tên.")
+    ] = False,
 ) -> None:
     from gateway.edxml.from_json import MAX_BYTES, JsonRefused, packet_from_json
     from gateway.edxml.model import StatusPacket
@@ -140,7 +143,7 @@ def build(
         raise typer.BadParameter("A status packet has no files. / Gói tin trạng thái không có tệp đính kèm.")
     _check(packet, files)
     signature = _signature(packet, files, _signing_key(sign_key, sign_cert))
-    with whole_or_nothing(out) as target:
+    with whole_or_nothing(out, force=force) as target:
         _write(packet, files, signature, target)
     if out != STANDARD:
         say(Text(f"Đã tạo {out}.", f"Built {out}."))

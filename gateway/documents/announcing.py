@@ -15,7 +15,6 @@ class Happening(StrEnum):
     """Kinds of announcement; the event feed shows these words."""
 
     ACCEPTED = "document.accepted"
-    SENDING = "document.sending"
     SENT = "document.sent"
     REFUSED = "document.refused"
     UNKNOWN = "document.unknown"

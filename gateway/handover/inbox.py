@@ -58,10 +58,8 @@ class Inbox:
         return await self.until(lambda: self.claim_now(unit_codes, limit=limit), wait)
 
     async def until(self, look: Callable[[], Awaitable[list[T]]], wait: float) -> list[T]:
-        """What `look` finds, for the first of it waiting so many seconds, at the most as long as the settings say."""
-        return await look_until(
-            look, self._bell, min(wait, self._settings.max_wait_seconds), self._settings.look_seconds
-        )
+        """What `look` finds, for the first of it waiting so many seconds."""
+        return await look_until(look, self._bell, wait, self._settings.look_seconds)
 
     async def confirm(
         self, delivery_id: str, lease: str, unit_codes: Collection[str], *, correlation_id: str | None = None

@@ -25,9 +25,6 @@ class HandoverSettings(BaseModel):
     claim_seconds: int = Field(
         300, ge=5, le=86_400, description="Seconds a claim is kept for its document system to fetch and confirm."
     )
-    max_wait_seconds: int = Field(
-        30, ge=0, le=300, description="Longest wait of a claim or a feed request; shorter than usual proxies cut."
-    )
     look_seconds: float = Field(
         1.0, gt=0, description="Seconds between looks at the database while waiting: another node may have committed."
     )

@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from unmeasured import unmeasured
 
 from gateway.api.ops import Check
 from gateway.api.settings import ApiSettings
@@ -118,7 +119,8 @@ def conforms(case: "schemathesis.Case[Any]", running: Running) -> None:
 
 
 def test_openapi_yaml_is_what_the_application_says() -> None:
-    done = subprocess.run([sys.executable, ROOT / "tools" / "openapi", "--check"], capture_output=True, text=True)
+    command = [sys.executable, str(ROOT / "tools" / "openapi"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, env=unmeasured())
     assert done.returncode == 0, done.stderr
 
 

@@ -14,9 +14,10 @@ from commands import DATA, PACKETS, Gateway, gateway_in
 from simulated import document, file
 from typer.testing import Result
 
-from gateway.cli.files import Extraction
+from gateway.cli.files import Extraction, whole_or_nothing
 from gateway.edxml.names import LONGEST
 from gateway.edxml.writer import FileToSend
+from gateway.problems import Problem
 
 NEW = DATA / "packets/own_new_pdf_xlsx.edxml"
 STATUS = DATA / "packets/own_status_03.edxml"
@@ -270,12 +271,22 @@ def test_a_status_takes_no_files(gateway: Gateway, tmp_path: Path) -> None:
     assert built(gateway, status, "--attach", tmp_path / "a.pdf").exit_code == 2
 
 
-def test_a_built_packet_replaces_the_older_one_whole(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_built_packet_replaces_the_older_one_when_forced_and_whole(gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "built.edxml").write_text("older")
-    assert built(gateway, minimal(to=[])).exit_code == 3
+    assert built(gateway, minimal(to=[]), "--force").exit_code == 3
+    refused = built(gateway, minimal())
+    assert (refused.exit_code, "file.exists" in refused.stderr) == (1, True)
     assert (tmp_path / "built.edxml").read_text() == "older"
-    assert built(gateway, minimal()).exit_code == 0
+    assert built(gateway, minimal(), "--force").exit_code == 0
+    assert read(gateway, tmp_path / "built.edxml")["kind"] == "document"
     assert [path.name for path in tmp_path.iterdir()] == ["built.edxml"]
+
+
+def test_a_file_that_appears_while_it_is_built_is_not_written_over(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"file\.exists"), whole_or_nothing(tmp_path / "built.edxml") as target:
+        target.write(b"new")
+        (tmp_path / "built.edxml").write_text("older")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("built.edxml", "older")]
 
 
 def test_a_packet_may_go_to_standard_output(gateway: Gateway) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 from node import Fate, main
+from unmeasured import starting_unmeasured
 from world import BOUND, Json, quick, until
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -109,7 +110,8 @@ class Home:
         errors.touch()
         fate = Fate(kill_at, self.folder / "killed")
         process = _FORKS.Process(target=main, args=(environment, errors, fate), daemon=True)
-        process.start()
+        with starting_unmeasured():
+            process.start()
         try:
             address = await _address(process, errors)
             headers = {"Authorization": f"Bearer {self.key}"}

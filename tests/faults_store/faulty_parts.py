@@ -39,7 +39,7 @@ class Faulty:
         return await self.axis.lay(partner.document(number))
 
     async def never_acknowledged(self, doc_id: str, seconds: float = 1.5) -> None:
-        """It is not told to the axis while one looks; polls come five times a second."""
+        """It is not told to the axis while one looks; it is polled at once and each second."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from clocks import FakeClock
+from unmeasured import unmeasured
 
 from gateway.jobs import Backoff, Claimed, Done, JobKind, Jobs, JobsSettings, Outcome, Worker
 from gateway.store import Store
@@ -51,7 +52,7 @@ async def test_the_job_of_a_killed_worker_is_taken_over_after_its_lease(
         subprocess.run,
         [sys.executable, "-c", VICTIM, database_url, clock().isoformat()],
         timeout=60,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=unmeasured() | {"PYTHONPATH": os.getcwd()},
     )
     kind = JobKind(name="work", handler=handler, policy=Backoff(first=1, ceiling=1, horizon=9))
     heir = Worker(store, jobs, [kind], owner="heir", clock=clock, settings=JobsSettings())
