@@ -6,6 +6,7 @@ import importlib.util
 REPOSITORIES = (
     "gateway.jobs.repository",
     "gateway.directory.repository",
+    "gateway.signing.partners.repository",
     "gateway.documents.repository",
     "gateway.documents.settling.repository",
     "gateway.statuses.repository",

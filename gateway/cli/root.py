@@ -15,6 +15,7 @@ from gateway.cli import (
     migrate,
     nodes,
     packet,
+    partners,
     restore,
     serve,
     units,
@@ -71,6 +72,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(partners.app, name="partners")
 app.add_typer(packet.app, name="packet")
 app.add_typer(desk.app, name="desk")
 app.add_typer(nodes.app, name="nodes")
