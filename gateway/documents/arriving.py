@@ -4,32 +4,26 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import cast
 
-from sqlalchemy.exc import IntegrityError
-
 from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
-from gateway.directory import catalogue, connections, units
+from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
+from gateway.documents.delivering import Arrived, Deliverer
 from gateway.documents.dispatching import AxisOf
 from gateway.documents.findings import findings_json
 from gateway.documents.model import (
     Arrival,
     ArrivalState,
-    Attachment,
     Direction,
-    Document,
-    DocumentState,
     Packet,
 )
 from gateway.documents.reasons import UNREADABLE, reason_of
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.model import DocumentPacket, StatusPacket
-from gateway.edxml.normal import FileDigest, meaning_hash
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.edxml.sinks import Sink
 from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
@@ -80,6 +74,7 @@ class Arriver:
         self._receive_status = receive_status
         self._inspector = inspector
         self._announce = announce
+        self._deliverer = Deliverer(announce=announce, clock=clock)
         self._clock = clock
         self._settings = settings
         self._limits = limits
@@ -261,8 +256,17 @@ class Arriver:
             return await self._set_apart(tx, arrival, inspected.reason, findings, Happening.ALARM_ATTACHMENT)
         if inspected.action is Action.HOLD:
             return await self._save(tx, arrival, ArrivalState.FETCHED, reason=inspected.reason, findings=findings)
+        arrived = Arrived(
+            arrival=arrival,
+            connection=connection,
+            packet=packet,
+            read=read,
+            files=files,
+            findings=findings,
+            inspected=inspected,
+        )
         for unit in ours:
-            await self._deliver(tx, arrival, connection, unit, packet, read, files, findings, inspected)
+            await self._deliverer.deliver(tx, arrived, unit)
         return await self._save(tx, arrival, ArrivalState.DELIVERED, findings=findings)
 
     async def _own_units(
@@ -273,96 +277,6 @@ class Arriver:
         named = {code for code in (*(one.organ_id for one in to), arrival.to_code) if code}
         found = await units.own_units(tx, named)
         return [unit for unit in found if unit.connection_id == connection.id]
-
-    async def _deliver(
-        self,
-        tx: Transaction,
-        arrival: Arrival,
-        connection: Connection,
-        unit: Unit,
-        packet: DocumentPacket,
-        read: ReadPacket,
-        files: tuple[Blob, ...],
-        findings: tuple[Finding, ...],
-        inspected: Inspection,
-    ) -> None:
-        now = self._clock()
-        header = packet.message_header
-        sender = _canonical(await catalogue.aliases(tx, header.from_.organ_id or ""))
-        meaning = meaning_hash(packet, _digests(read, files))
-        live_key = _arrival_key(sender, packet, meaning)
-        if earlier := await repository.find_live(tx, unit.code, live_key):
-            await self._again(tx, arrival, earlier)
-            return
-        twin = await _twin(tx, unit, sender, packet)
-        document = Document(
-            id=new_id(now),
-            direction=Direction.IN,
-            unit_code=unit.code,
-            sender_code=sender,
-            document_id=(header.document_id or "")[:200],
-            business_type=packet.business_type[:10],
-            number=_cut(header.code.code_number),
-            notation=_cut(header.code.code_notation),
-            promulgation_date=header.promulgation_info.promulgation_date,
-            subject=header.subject,
-            priority=header.other_info.priority or 0,
-            packet=packet,
-            state=DocumentState.WAITING,
-            meaning=meaning,
-            twin_of=twin.id if twin else None,
-            muted=_before(connection.cut_off, packet, arrival),
-            findings=findings_json(findings),
-            created_at=now,
-            changed_at=now,
-        )
-        attachments = [
-            Attachment(
-                document_id=document.id,
-                position=one.position,
-                attachment_name=one.attachment_name,
-                safe_name=one.safe_name,
-                content_type=one.content_type,
-                content_id=(one.content_id or str(one.position))[:200],
-                description=one.description,
-                blob=blob,
-                verdict=str(verdict),
-            )
-            for one, blob, verdict in zip(read.attachments, files, inspected.verdicts, strict=True)
-        ]
-        try:
-            async with tx.connection.begin_nested():
-                await repository.add_document(tx, document, attachments, live_key=live_key)
-        except IntegrityError:
-            earlier = await repository.find_live(tx, unit.code, live_key)
-            if earlier is None:
-                raise
-            await self._again(tx, arrival, earlier)
-            return
-        await repository.attach_arrival(tx, arrival.id, document.id)
-        await self._announce(
-            tx, Announcement(kind=Happening.ARRIVED, at=now, unit_code=unit.code, document=document.id)
-        )
-        if twin is not None:
-            data = {"earlier": twin.id}
-            alarm = Announcement(
-                kind=Happening.ALARM_TWIN, at=now, unit_code=unit.code, document=document.id, data=data
-            )
-            await self._announce(tx, alarm)
-
-    async def _again(self, tx: Transaction, arrival: Arrival, earlier: Document) -> None:
-        """The same document once more: attached to what is there, never imported twice (rule 5).
-
-        The axis lays one item before each of our units that a packet addresses; the second is no repeat to tell of.
-        """
-        seen = await repository.codes_of_arrivals(tx, earlier.id)
-        await repository.attach_arrival(tx, arrival.id, earlier.id)
-        if arrival.to_code not in seen:
-            return
-        kind = Happening.ARRIVED_AGAIN
-        await self._announce(
-            tx, Announcement(kind=kind, at=self._clock(), unit_code=earlier.unit_code, document=earlier.id)
-        )
 
     async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> None:
         state = self._what_to_say(arrival)
@@ -454,37 +368,6 @@ def _may_be_taken_in_now(arrival: Arrival, connection: Connection) -> bool:
     return arrival.state in waiting and connection.mode is Mode.ACTIVE
 
 
-async def _twin(tx: Transaction, unit: Unit, sender: str, packet: DocumentPacket) -> Document | None:
-    """An earlier document of the same sender, id and business type whose content differs."""
-    document_id = packet.message_header.document_id
-    if not document_id or packet.business_type != "0":
-        return None
-    known = await repository.known_documents(
-        tx, unit_codes=[unit.code], document_id=document_id, direction=Direction.IN
-    )
-    same = [one for one in known if one.sender_code == sender and one.business_type == packet.business_type]
-    return same[0] if same else None
-
-
-def _canonical(aliases: frozenset[str]) -> str:
-    """One code for a body that is known by several: the shortest, which is its 2020 form where it has one."""
-    return min(aliases, key=lambda code: (len(code), code))[:100]
-
-
-def _arrival_key(sender: str, packet: DocumentPacket, meaning: str) -> str:
-    """What makes two arrivals of one unit the same (rule 5), as a fixed-length key."""
-    parts = (sender, packet.message_header.document_id or "", packet.business_type, meaning)
-    return "in|" + sha256("\x00".join(parts).encode()).hexdigest()
-
-
-def _before(cut_off: datetime | None, packet: DocumentPacket, arrival: Arrival) -> bool:
-    """Whether it lies before the day from which statuses are ours to send (rule 10): its last hop decides."""
-    if cut_off is None:
-        return False
-    hops = [hop.timestamp for hop in packet.trace_header_list.trace_headers if hop.timestamp]
-    return max(hops, default=arrival.booked_at) < cut_off
-
-
 def _sender_findings(arrival: Arrival, packet: DocumentPacket) -> tuple[Finding, ...]:
     """Whether the transport's sender and the packet's are the same (G-23); a difference is shown, never a refusal."""
     inside = packet.message_header.from_.organ_id
@@ -502,18 +385,7 @@ def _sender_findings(arrival: Arrival, packet: DocumentPacket) -> tuple[Finding,
     )
 
 
-def _digests(read: ReadPacket, files: tuple[Blob, ...]) -> list[FileDigest]:
-    return [
-        FileDigest(name=one.attachment_name, description=one.description, size=blob.size, sha256=blob.sha256)
-        for one, blob in zip(read.attachments, files, strict=True)
-    ]
-
-
 def _committed(content: Sink | None) -> Blob:
     if content is None:
         raise LookupError("a readable packet has all its files")
     return cast(BlobWriter, content).commit()  # the reader made its sinks with our Blobs
-
-
-def _cut(value: str | None) -> str | None:
-    return value[:100] if value else None

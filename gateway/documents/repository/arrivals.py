@@ -1,0 +1,105 @@
+"""SQL of arrivals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, and_, func, insert, select, text, update
+
+from gateway.axis.port import MessageType
+from gateway.documents.model import (
+    Arrival,
+    ArrivalState,
+)
+from gateway.documents.repository.tables import (
+    arrival_document_table,
+    arrival_table,
+    moment,
+    values_of,
+)
+from gateway.store import Transaction
+
+
+async def add_arrival(tx: Transaction, arrival: Arrival) -> None:
+    """Book an item."""
+    await tx.execute(insert(arrival_table).values(values_of(arrival, arrival_table)))
+
+
+async def find_arrival(tx: Transaction, id: str) -> Arrival | None:
+    """The arrival with our id."""
+    row = (await tx.execute(select(arrival_table).where(arrival_table.c.id == id))).mappings().first()
+    return _arrival(row) if row else None
+
+
+async def hold_arrival(tx: Transaction, id: str) -> Arrival | None:
+    """The arrival with our id, held until the transaction ends."""
+    statement = select(arrival_table).where(arrival_table.c.id == id).with_for_update()
+    row = (await tx.execute(statement)).mappings().first()
+    return _arrival(row) if row else None
+
+
+async def known_arrivals(tx: Transaction, connection_id: str, doc_ids: Sequence[str]) -> dict[str, Arrival]:
+    """Those of the axis's ids that are booked already, by id. Asks in portions that both databases take."""
+    found: dict[str, Arrival] = {}
+    for start in range(0, len(doc_ids), 500):
+        statement = select(arrival_table).where(
+            arrival_table.c.connection_id == connection_id,
+            arrival_table.c.doc_id.in_(doc_ids[start : start + 500]),
+        )
+        for row in (await tx.execute(statement)).mappings():
+            arrival = _arrival(row)
+            found[arrival.doc_id] = arrival
+    return found
+
+
+async def arrivals_in(tx: Transaction, connection_id: str, state: ArrivalState) -> list[Arrival]:
+    """Arrivals of a connection in one state, oldest first."""
+    statement = (
+        select(arrival_table)
+        .where(arrival_table.c.connection_id == connection_id, arrival_table.c.state == state)
+        .order_by(arrival_table.c.booked_at, arrival_table.c.id)
+    )
+    return [_arrival(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def save_arrival(tx: Transaction, arrival: Arrival) -> None:
+    """Write back an arrival that was changed under its job's lease."""
+    values = values_of(arrival, arrival_table)
+    await tx.execute(update(arrival_table).where(arrival_table.c.id == arrival.id).values(values))
+
+
+async def attach_arrival(tx: Transaction, arrival_id: str, document_id: str) -> None:
+    """Say that this arrival brought this document (again)."""
+    link = and_(arrival_document_table.c.arrival_id == arrival_id, arrival_document_table.c.document_id == document_id)
+    if (await tx.execute(select(text("1")).select_from(arrival_document_table).where(link))).first() is None:
+        await tx.execute(insert(arrival_document_table).values(arrival_id=arrival_id, document_id=document_id))
+
+
+async def codes_of_arrivals(tx: Transaction, document_id: str) -> frozenset[str | None]:
+    """The codes that the axis named as receivers of the items that brought a document."""
+    statement = (
+        select(arrival_table.c.to_code)
+        .join(arrival_document_table, arrival_document_table.c.arrival_id == arrival_table.c.id)
+        .where(arrival_document_table.c.document_id == document_id)
+    )
+    return frozenset(row[0] for row in await tx.execute(statement))
+
+
+async def oldest_unacknowledged(tx: Transaction) -> datetime | None:
+    """When the oldest arrival that the axis has not been told of was booked."""
+    column = arrival_table.c
+    statement = select(func.min(column.booked_at)).where(
+        column.state.in_((ArrivalState.BOOKED, ArrivalState.FETCHED, ArrivalState.DELIVERED, ArrivalState.STRANGER))
+    )
+    return moment((await tx.execute(statement)).scalar())
+
+
+async def arrival_counts(tx: Transaction) -> list[tuple[str, str, int]]:
+    """(message type, state, count) for metrics."""
+    column = arrival_table.c
+    statement = select(column.message_type, column.state, func.count()).group_by(column.message_type, column.state)
+    return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
+
+
+def _arrival(row: RowMapping) -> Arrival:
+    values = {**row, "message_type": MessageType(row["message_type"]), "state": ArrivalState(row["state"])}
+    return Arrival(**values)

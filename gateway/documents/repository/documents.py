@@ -1,0 +1,229 @@
+"""SQL of documents and their files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
+
+from gateway.documents.model import (
+    Attachment,
+    Direction,
+    Document,
+    DocumentState,
+)
+from gateway.documents.repository.tables import (
+    attachment_table,
+    blob_of,
+    document_table,
+)
+from gateway.edxml.model import DocumentPacket
+from gateway.store import Transaction
+
+
+async def add_document(
+    tx: Transaction, document: Document, attachments: Sequence[Attachment], *, live_key: str | None
+) -> None:
+    """Store a document and its files. Raises sqlalchemy's IntegrityError where `live_key` is in use in its unit."""
+    await tx.execute(
+        insert(document_table).values(
+            id=document.id,
+            direction=document.direction,
+            unit_code=document.unit_code,
+            sender_code=document.sender_code,
+            document_id=document.document_id,
+            business_type=document.business_type,
+            number=document.number,
+            notation=document.notation,
+            promulgation_date=document.promulgation_date,
+            subject=document.subject,
+            priority=document.priority,
+            header=document.packet.model_dump_json(exclude_none=True, exclude_defaults=True),
+            state=document.state,
+            meaning=document.meaning,
+            twin_of=document.twin_of,
+            muted=document.muted,
+            findings=document.findings,
+            live_key=live_key,
+            created_at=document.created_at,
+            changed_at=document.changed_at,
+        )
+    )
+    if attachments:
+        await tx.execute(insert(attachment_table), [_attachment_values(one) for one in attachments])
+
+
+async def find_document(tx: Transaction, id: str) -> Document | None:
+    """The document with our id."""
+    row = (await tx.execute(select(document_table).where(document_table.c.id == id))).mappings().first()
+    return _document(row) if row else None
+
+
+async def find_live(tx: Transaction, unit_code: str, live_key: str) -> Document | None:
+    """The outgoing document of the unit that holds this key (G-17)."""
+    statement = select(document_table).where(
+        document_table.c.unit_code == unit_code, document_table.c.live_key == live_key
+    )
+    row = (await tx.execute(statement)).mappings().first()
+    return _document(row) if row else None
+
+
+async def hold_document(tx: Transaction, id: str) -> None:
+    """Until the transaction ends nobody else holds this document: what was read of it then stays true.
+
+    SQLite has one writer at a time anyway.
+    """
+    await tx.execute(select(document_table.c.id).where(document_table.c.id == id).with_for_update(key_share=True))
+
+
+async def known_documents(
+    tx: Transaction, *, unit_codes: Sequence[str], document_id: str, direction: Direction
+) -> list[Document]:
+    """Documents of these units under the sender's own DocumentId string, oldest first."""
+    statement = (
+        select(document_table)
+        .where(
+            document_table.c.document_id == document_id,
+            document_table.c.unit_code.in_(unit_codes),
+            document_table.c.direction == direction,
+        )
+        .order_by(document_table.c.created_at, document_table.c.id)
+    )
+    return [_document(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def set_document_state(
+    tx: Transaction, id: str, state: DocumentState, now: datetime, *, free_key: bool = False
+) -> None:
+    """Move a document; `free_key` lets its DocumentId be used again (a document that was cancelled, or refused by the axis)."""
+    values: dict[str, object] = {"state": state, "changed_at": now}
+    if free_key:
+        values["live_key"] = None
+    await tx.execute(update(document_table).where(document_table.c.id == id).values(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFilter:
+    """What a list is narrowed by; None does not narrow. Dates are of our receipt, `until` exclusive."""
+
+    unit_codes: frozenset[str]
+    direction: Direction | None = None
+    state: DocumentState | None = None
+    number: str | None = None
+    notation: str | None = None
+    document_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last row of a page: its time and id. The next page lies before it."""
+
+    created_at: datetime
+    id: str
+
+
+async def search_documents(
+    tx: Transaction, wanted: DocumentFilter, *, before: Cursor | None, limit: int
+) -> list[Document]:
+    """Newest first, at most `limit`."""
+    column = document_table.c
+    conditions: list[ColumnElement[bool]] = [column.unit_code.in_(sorted(wanted.unit_codes))]
+    if wanted.direction is not None:
+        conditions.append(column.direction == wanted.direction)
+    if wanted.state is not None:
+        conditions.append(column.state == wanted.state)
+    if wanted.number is not None:
+        conditions.append(column.number == wanted.number)
+    if wanted.notation is not None:
+        conditions.append(column.notation == wanted.notation)
+    if wanted.document_id is not None:
+        conditions.append(column.document_id == wanted.document_id)
+    if wanted.since is not None:
+        conditions.append(column.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(column.created_at < wanted.until)
+    if before is not None:
+        earlier = and_(column.created_at == before.created_at, column.id < before.id)
+        conditions.append(or_(column.created_at < before.created_at, earlier))
+    statement = (
+        select(document_table).where(*conditions).order_by(column.created_at.desc(), column.id.desc()).limit(limit)
+    )
+    return [_document(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def attachments_of(tx: Transaction, document_id: str) -> list[Attachment]:
+    """Files of a document by position."""
+    statement = (
+        select(attachment_table)
+        .where(attachment_table.c.document_id == document_id)
+        .order_by(attachment_table.c.position)
+    )
+    return [_attachment(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def document_counts(tx: Transaction) -> list[tuple[str, str, int]]:
+    """(direction, state, count) for metrics."""
+    column = document_table.c
+    statement = select(column.direction, column.state, func.count()).group_by(column.direction, column.state)
+    return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
+
+
+async def hold_key(tx: Transaction, id: str, live_key: str) -> None:
+    """The document counts as used again (G-17). Raises sqlalchemy's IntegrityError where another holds the key."""
+    await tx.execute(update(document_table).where(document_table.c.id == id).values(live_key=live_key))
+
+
+def _document(row: RowMapping) -> Document:
+    return Document(
+        id=row["id"],
+        direction=Direction(row["direction"]),
+        unit_code=row["unit_code"],
+        sender_code=row["sender_code"],
+        document_id=row["document_id"],
+        business_type=row["business_type"],
+        number=row["number"],
+        notation=row["notation"],
+        promulgation_date=row["promulgation_date"],
+        subject=row["subject"],
+        priority=row["priority"],
+        packet=DocumentPacket.model_validate_json(row["header"]),
+        state=DocumentState(row["state"]),
+        meaning=row["meaning"],
+        twin_of=row["twin_of"],
+        muted=row["muted"],
+        findings=row["findings"],
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+    )
+
+
+def _attachment(row: RowMapping) -> Attachment:
+    return Attachment(
+        document_id=row["document_id"],
+        position=row["position"],
+        attachment_name=row["attachment_name"],
+        safe_name=row["safe_name"],
+        content_type=row["content_type"],
+        content_id=row["content_id"],
+        description=row["description"],
+        blob=blob_of(row),
+        verdict=row["verdict"],
+    )
+
+
+def _attachment_values(one: Attachment) -> dict[str, object]:
+    return {
+        "document_id": one.document_id,
+        "position": one.position,
+        "attachment_name": one.attachment_name,
+        "safe_name": one.safe_name,
+        "content_type": one.content_type,
+        "content_id": one.content_id,
+        "description": one.description,
+        "blob_key": one.blob.key,
+        "sha256": one.blob.sha256,
+        "size": one.blob.size,
+        "verdict": one.verdict,
+    }
