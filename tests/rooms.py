@@ -8,6 +8,7 @@ REPOSITORIES = (
     "gateway.directory.repository",
     "gateway.signing.partners.repository",
     "gateway.documents.repository",
+    "gateway.documents.signatures.repository",
     "gateway.documents.settling.repository",
     "gateway.statuses.repository",
     "gateway.desk.repository",
