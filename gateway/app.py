@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from secrets import token_bytes
 from uuid import uuid4
 
 import structlog
@@ -38,6 +39,8 @@ from gateway.documents.outcomes import Patience
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
 from gateway.documents.settling.settler import Settler
+from gateway.documents.signatures.examining import Examiner
+from gateway.documents.signatures.writing import PacketWriter
 from gateway.documents.stops import Stops
 from gateway.documents.traffic import Traffic
 from gateway.evidence.chaining import CHAIN_JOB, Chainer
@@ -62,9 +65,11 @@ from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.signing.keys.ring import Ring
 from gateway.signing.own_chain import OwnChain
+from gateway.signing.profile import NONCE_BYTES
 from gateway.signing.trust.asking import Asker
 from gateway.signing.trust.book import REVOCATION_JOB, TrustBook
 from gateway.signing.trust.fetching import Fetcher, FetchSettings
+from gateway.signing.xmldsig.verifying import EnvelopedVerifier
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
 from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, append_line, migrate
@@ -333,12 +338,47 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         ambiguous_repeats=settings.documents.ambiguous_repeats,
         unknown_repeats=settings.documents.status_repeats,
     )
+    trust = trust_for(settings, store, jobs)
+    ring = ring_for(settings, store, trust)
+    examiner = Examiner(
+        store=store,
+        blobs=blobs,
+        trust=trust,
+        enveloped=EnvelopedVerifier(settings.xmldsig),
+        announce=announce,
+        clock=clock,
+    )
+    writer = PacketWriter(
+        blobs=blobs,
+        keys=ring,
+        nonce=partial(token_bytes, NONCE_BYTES),
+        clock=clock,
+        unsigned_without_key=settings.signing.unsigned_without_key,
+        most_enveloped_bytes=settings.xmldsig.packet_mb * MB,
+    )
+    asker = Asker(
+        store=store,
+        jobs=jobs,
+        book=trust,
+        fetcher=Fetcher(
+            FetchSettings(
+                hosts=settings.signing.allowed_hosts,
+                seconds=settings.signing.revocation_seconds,
+                most=settings.signing.revocation_bytes,
+            )
+        ),
+        clock=clock,
+        every=timedelta(hours=settings.signing.revocation_hours),
+        for_days=settings.signing.revocation_days,
+        renewed=examiner.learnt,
+    )
     dispatcher = Dispatcher(
         store=store,
         blobs=blobs,
         jobs=jobs,
         axis_of=axes.of,
         status_packet_of=status_packet_of,
+        writer=writer,
         announce=announce,
         breakers=breakers,
         stops=stops,
@@ -367,6 +407,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         axis_of=axes.of,
         receive_status=Receiver(announce).receive,
         inspector=inspector,
+        examiner=examiner,
         announce=announce,
         breakers=breakers,
         stops=stops,
@@ -435,23 +476,6 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         seconds=settings.evidence.chain_seconds,
         append=partial(append_line, heads) if heads else None,
         passed=passed,
-    )
-    trust = trust_for(settings, store, jobs)
-    ring = ring_for(settings, store, trust)
-    asker = Asker(
-        store=store,
-        jobs=jobs,
-        book=trust,
-        fetcher=Fetcher(
-            FetchSettings(
-                hosts=settings.signing.allowed_hosts,
-                seconds=settings.signing.revocation_seconds,
-                most=settings.signing.revocation_bytes,
-            )
-        ),
-        clock=clock,
-        every=timedelta(hours=settings.signing.revocation_hours),
-        for_days=settings.signing.revocation_days,
     )
     schedule = Schedule(store=store, jobs=jobs, clock=clock)
     upkeep = Upkeep(store=store, blobs=blobs, jobs=jobs, clock=clock, idempotency_days=settings.api.idempotency_days)

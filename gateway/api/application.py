@@ -23,7 +23,7 @@ from gateway.api.submission import Submission
 from gateway.desk.acting import Desk
 from gateway.documents.outgoing import Outgoing
 from gateway.edxml.limits import Limits
-from gateway.evidence.gathering import EvidenceOf, nothing_kept
+from gateway.evidence.gathering import EvidenceOf, kept
 from gateway.handover.claims import Claims
 from gateway.handover.feed import Feed
 from gateway.handover.inbox import Inbox
@@ -74,7 +74,7 @@ class ApiParts:
     figures: Callable[[], Awaitable[Figures]]
     meters: Meters
     limits: Limits
-    evidence_of: EvidenceOf = nothing_kept
+    evidence_of: EvidenceOf = kept
     version: str = "0.1.0"
     lifespan: Lifespan | None = None
 

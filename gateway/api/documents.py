@@ -19,6 +19,7 @@ from gateway.documents import repository
 from gateway.documents.model import Direction, Document, DocumentState
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.repository import Cursor, DocumentFilter
+from gateway.documents.signatures import repository as signatures
 from gateway.handover import repository as handover
 from gateway.problems import Kind, Problem, Text
 from gateway.statuses import repository as statuses
@@ -176,13 +177,18 @@ async def visible(tx: Transaction, client: Client, id: str) -> Document:
 
 async def shown_document(tx: Transaction, document: Document) -> views.DocumentView:
     """The document with all that became of it."""
+    dispatches = await repository.dispatches_of(tx, document.id)
+    said = await statuses.history(tx, document.id)
+    signed = {document.id, *(one.id for one in dispatches)}
+    signed |= {one.arrival_id or one.dispatch_id or "" for one in said}
     return views.whole(
         document,
         recipients=await repository.recipients_of(tx, document.id),
         attachments=await repository.attachments_of(tx, document.id),
-        dispatches=await repository.dispatches_of(tx, document.id),
-        statuses=await statuses.history(tx, document.id),
+        dispatches=dispatches,
+        statuses=said,
         events=await handover.events_of(tx, document.id),
+        signatures=await signatures.facts_of(tx, signed),
     )
 
 

@@ -1,6 +1,6 @@
 """What is shown of documents, statuses, events and agencies. Times are ISO 8601 in Vietnam time with offset (G-52)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated
 
@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from gateway.directory.catalogue import Standing
 from gateway.documents.announcing import Happening
 from gateway.documents.findings import StoredFinding, findings_json, stored_findings
-from gateway.documents.model import Attachment, Dispatch, Document, Recipient
+from gateway.documents.model import Attachment, Direction, Dispatch, Document, Recipient
 from gateway.documents.outgoing import Checked
 from gateway.edxml.model import DocumentPacket
 from gateway.handover.inbox import Claim
 from gateway.handover.model import Delivery, Event
 from gateway.handover.notices.claiming import NoticeClaim
 from gateway.handover.notices.model import Notice
+from gateway.signing.facts import SignatureFacts
 from gateway.statuses.codes import name_of
 from gateway.statuses.model import StatusEvent
 from gateway.times import shown
@@ -102,6 +103,7 @@ class Moment(View):
     name: str | None = None
     name_vi: str | None = None
     description: str | None = None
+    signature: SignatureFacts | None = Field(None, description="Of the status packet, where it bears one.")
 
 
 class DocumentView(DocumentLine):
@@ -113,6 +115,10 @@ class DocumentView(DocumentLine):
     attachments: tuple[AttachmentView, ...]
     timeline: tuple[Moment, ...]
     findings: tuple[StoredFinding, ...]
+    signature: SignatureFacts | None = Field(
+        description="Of the packet that came, or of the latest that was built: each fact true, false, or null for "
+        "not determined. Null for a packet that bears none and was to bear none."
+    )
     twin_of: str | None = Field(description="An earlier document with the same id and other content.")
     packet_href: str
 
@@ -239,8 +245,9 @@ def whole(
     dispatches: Sequence[Dispatch],
     statuses: Sequence[StatusEvent],
     events: Sequence[Event],
+    signatures: Mapping[str, SignatureFacts],
 ) -> DocumentView:
-    """A document with all that became of it."""
+    """A document with all that became of it; `signatures` by the id of document, dispatch or arrival."""
     header = _header(document.packet)
     return DocumentView(
         **_line_fields(document),
@@ -248,7 +255,8 @@ def whole(
         trace_header_list=header["trace_header_list"],
         recipients=tuple(_recipient(one) for one in recipients),
         attachments=tuple(attachment(one) for one in attachments),
-        timeline=tuple(_timeline(events, statuses, dispatches)),
+        timeline=tuple(_timeline(events, statuses, dispatches, signatures)),
+        signature=_signature(document, dispatches, signatures),
         findings=stored_findings(document.findings),
         twin_of=document.twin_of,
         packet_href=f"{href(document.id)}/packet",
@@ -423,10 +431,24 @@ def _recipient(one: Recipient) -> RecipientView:
     return RecipientView(code=one.code, name=one.name, transport_state=one.transport_state, processing_state=processing)
 
 
-def _timeline(events: Iterable[Event], statuses: Iterable[StatusEvent], dispatches: Iterable[Dispatch]) -> list[Moment]:
+def _signature(
+    document: Document, dispatches: Sequence[Dispatch], signatures: Mapping[str, SignatureFacts]
+) -> SignatureFacts | None:
+    if document.direction is Direction.IN:
+        return signatures.get(document.id)
+    built = [one.id for one in reversed(dispatches) if one.status_event_id is None and one.packet_id is not None]
+    return signatures.get(built[0]) if built else None
+
+
+def _timeline(
+    events: Iterable[Event],
+    statuses: Iterable[StatusEvent],
+    dispatches: Iterable[Dispatch],
+    signatures: Mapping[str, SignatureFacts],
+) -> list[Moment]:
     """Oldest first. Statuses speak for themselves, so their events are left out."""
     moments = [Moment(at=one.at, step=one.kind) for one in events if not one.kind.startswith("status.")]
-    moments += [_status_moment(one) for one in statuses]
+    moments += [_status_moment(one, signatures.get(one.arrival_id or one.dispatch_id or "")) for one in statuses]
     moments += [
         Moment(at=one.changed_at, step=f"dispatch.{one.state.value}", description=one.reason or one.error_text)
         for one in dispatches
@@ -435,7 +457,7 @@ def _timeline(events: Iterable[Event], statuses: Iterable[StatusEvent], dispatch
     return sorted(moments, key=lambda moment: moment.at)
 
 
-def _status_moment(one: StatusEvent) -> Moment:
+def _status_moment(one: StatusEvent, signature: SignatureFacts | None) -> Moment:
     name = name_of(one.code)
     return Moment(
         at=one.source_time,
@@ -445,4 +467,5 @@ def _status_moment(one: StatusEvent) -> Moment:
         name=name.en,
         name_vi=name.vi,
         description=one.description,
+        signature=signature,
     )

@@ -17,6 +17,7 @@ from gateway.cli import (
     migrate,
     nodes,
     packet,
+    partners,
     restore,
     serve,
     trust,
@@ -74,6 +75,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(units.app, name="units")
 app.add_typer(clients.app, name="clients")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(partners.app, name="partners")
 app.add_typer(packet.app, name="packet")
 app.add_typer(keys.app, name="keys")
 app.add_typer(trust.app, name="trust")

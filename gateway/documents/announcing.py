@@ -38,6 +38,7 @@ class Happening(StrEnum):
     ALARM_STATUS_CODE = "alarm.status_code_unknown"
     ALARM_UNSAYABLE = "alarm.status_cannot_be_sent"
     ALARM_TWIN = "alarm.same_id_other_content"
+    ALARM_SIGNATURE = "alarm.packet_signature"
     ALARM_CONNECTION = "alarm.connection_stopped"
     ALARM_SENDER = "alarm.sender_not_registered"
     ALARM_WAITING = "alarm.documents_do_not_leave"

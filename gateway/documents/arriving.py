@@ -25,8 +25,10 @@ from gateway.documents.model import (
 )
 from gateway.documents.outcomes import Failure, Patience, Stop, TryAgain, Witness, failed_call
 from gateway.documents.pools import way_in
-from gateway.documents.reasons import UNREADABLE
+from gateway.documents.reasons import SIGNATURE, UNREADABLE
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
+from gateway.documents.signatures.examining import Examined, Examiner
+from gateway.documents.signatures.model import SubjectSort
 from gateway.documents.stops import Stops
 from gateway.edxml.findings import Finding, Severity
 from gateway.edxml.model import DocumentPacket, StatusPacket
@@ -35,6 +37,9 @@ from gateway.edxml.sinks import Sink
 from gateway.inspection import Action, FileToInspect, Inspection, Inspector, SetApart
 from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Outcome, Postponed, Retry
 from gateway.problems import Text
+from gateway.signing.facts import UNSIGNED
+from gateway.signing.partners.model import Treatment
+from gateway.signing.verify import Looked, look
 from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
 from gateway.times import VIETNAM, Clock
 
@@ -71,6 +76,7 @@ class Arriver:
         axis_of: AxisOf,
         receive_status: StatusReceiver,
         inspector: Inspector,
+        examiner: Examiner,
         announce: Announce,
         breakers: Breakers,
         stops: Stops,
@@ -86,8 +92,9 @@ class Arriver:
         self._axis_of = axis_of
         self._receive_status = receive_status
         self._inspector = inspector
+        self._examiner = examiner
         self._announce = announce
-        self._deliverer = Deliverer(announce=announce, clock=clock)
+        self._deliverer = Deliverer(announce=announce, examiner=examiner, clock=clock)
         self._breakers = breakers
         self._stops = stops
         self._patience = patience
@@ -225,8 +232,9 @@ class Arriver:
             packet = await repository.find_packet(tx, arrival.packet_id or "")
         if packet is None:
             raise LookupError("the packet of an arrival is missing")
-        read, files = await asyncio.to_thread(self._read, packet.blob)
+        read, files, looked = await asyncio.to_thread(self._read, packet.blob)
         inspected = await self._inspect(arrival, connection, read, files)
+        examined = await self._examiner.examine(connection, packet.blob, read, looked)
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if not read.readable:
@@ -234,22 +242,21 @@ class Arriver:
             if connection.mode is not Mode.ACTIVE:
                 return await self._save(tx, arrival, ArrivalState.OBSERVED, findings=read.findings)
             if isinstance(read.packet, StatusPacket):
-                status = ArrivedStatus(packet=read.packet, arrival=arrival, at=self._clock())
-                reason = await self._receive_status(tx, status)
-                return await self._save(tx, arrival, ArrivalState.DELIVERED, reason=reason, findings=read.findings)
+                return await self._take_status(tx, arrival, read, read.packet, examined)
             if isinstance(read.packet, DocumentPacket):
-                return await self._take_document(tx, arrival, connection, read, read.packet, files, inspected)
+                return await self._take_document(tx, arrival, connection, read, read.packet, files, inspected, examined)
         raise TypeError("a readable packet is a document or a status")
 
-    def _read(self, blob: Blob) -> tuple[ReadPacket, tuple[Blob, ...]]:
-        """Read the packet; its real files are made durable before any row speaks of them."""
+    def _read(self, blob: Blob) -> tuple[ReadPacket, tuple[Blob, ...], Looked]:
+        """Read the packet and look at its signature; its real files are made durable before any row speaks of them."""
         with self._blobs.open_checked(blob) as stream:
             read = read_packet(stream, self._blobs, self._limits, today=self._clock().astimezone(VIETNAM).date())
         if not read.readable:
             read.discard()
-            return read, ()
+            return read, (), Looked(facts=UNSIGNED)
         try:
-            return read, tuple(_committed(one.content) for one in read.attachments)
+            looked = look(read, received=self._clock())
+            return read, tuple(_committed(one.content) for one in read.attachments), looked
         except BaseException:
             read.discard()
             raise
@@ -284,6 +291,37 @@ class Arriver:
         again = replace(arrival, unreadable_sha256=blob.sha256)
         return await self._save(tx, again, ArrivalState.BOOKED, reason="unreadable_copy", findings=read.findings)
 
+    async def _take_status(
+        self, tx: Transaction, arrival: Arrival, read: ReadPacket, packet: StatusPacket, examined: Examined
+    ) -> Arrival:
+        if examined.decision.treatment is Treatment.SET_APART:
+            return await self._apart_for_signature(tx, arrival, read.findings, examined)
+        reason = await self._receive_status(tx, ArrivedStatus(packet=packet, arrival=arrival, at=self._clock()))
+        units = await self._own_codes(tx, arrival.connection_id)
+        owner = packet.message_header.response_for.organ_id or arrival.to_code or ""
+        await self._examiner.keep(
+            tx,
+            examined,
+            sort=SubjectSort.ARRIVAL,
+            subject=arrival.id,
+            packet_id=arrival.packet_id or "",
+            unit_code=units.get(owner, "")[:35],
+        )
+        await self._examiner.tell(tx, examined, arrival=arrival.id, document=None, unit_code=units.get(owner))
+        return await self._save(tx, arrival, ArrivalState.DELIVERED, reason=reason, findings=read.findings)
+
+    async def _own_codes(self, tx: Transaction, connection_id: str) -> dict[str, str]:
+        """Our units by each of their codes."""
+        own = await units.every(tx, connection_id)
+        return {code: unit.code for unit in own for code in (unit.code, *unit.aliases)}
+
+    async def _apart_for_signature(
+        self, tx: Transaction, arrival: Arrival, findings: tuple[Finding, ...], examined: Examined
+    ) -> Arrival:
+        """As it is agreed with its sender; the facts are looked at again when it is read again."""
+        await self._examiner.tell(tx, examined, arrival=arrival.id, document=None, unit_code=None)
+        return await self._save(tx, arrival, ArrivalState.QUARANTINED, reason=SIGNATURE, findings=findings)
+
     async def _take_document(
         self,
         tx: Transaction,
@@ -293,6 +331,7 @@ class Arriver:
         packet: DocumentPacket,
         files: tuple[Blob, ...],
         inspected: Inspection,
+        examined: Examined,
     ) -> Arrival:
         if secrecy.marked_fields(packet.message_header):
             return await self._set_apart(tx, arrival, "secret", read.findings, Happening.ALARM_SECRECY)
@@ -307,6 +346,8 @@ class Arriver:
             return await self._set_apart(tx, arrival, inspected.reason, findings, Happening.ALARM_ATTACHMENT)
         if inspected.action is Action.HOLD:
             return await self._save(tx, arrival, ArrivalState.FETCHED, reason=inspected.reason, findings=findings)
+        if examined.decision.treatment is Treatment.SET_APART:
+            return await self._apart_for_signature(tx, arrival, findings, examined)
         arrived = Arrived(
             arrival=arrival,
             connection=connection,
@@ -315,6 +356,7 @@ class Arriver:
             files=files,
             findings=findings,
             inspected=inspected,
+            examined=examined,
         )
         for unit in ours:
             await self._deliverer.deliver(tx, arrived, unit)

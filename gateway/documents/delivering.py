@@ -12,6 +12,8 @@ from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening
 from gateway.documents.findings import findings_json
 from gateway.documents.model import Arrival, Attachment, Direction, Document, DocumentState
+from gateway.documents.signatures.examining import Examined, Examiner
+from gateway.documents.signatures.model import SubjectSort
 from gateway.edxml.findings import Finding
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.normal import FileDigest, meaning_hash
@@ -32,13 +34,15 @@ class Arrived:
     files: tuple[Blob, ...]
     findings: tuple[Finding, ...]
     inspected: Inspection
+    examined: Examined
 
 
 class Deliverer:
     """Makes documents of what arrived, in the transaction of the arrival's job."""
 
-    def __init__(self, *, announce: Announce, clock: Clock) -> None:
+    def __init__(self, *, announce: Announce, examiner: Examiner, clock: Clock) -> None:
         self._announce = announce
+        self._examiner = examiner
         self._clock = clock
 
     async def deliver(self, tx: Transaction, arrived: Arrived, unit: Unit) -> None:
@@ -116,6 +120,15 @@ class Deliverer:
                 },
             ),
         )
+        await self._examiner.keep(
+            tx,
+            arrived.examined,
+            sort=SubjectSort.DOCUMENT,
+            subject=document.id,
+            packet_id=arrival.packet_id or "",
+            unit_code=unit.code,
+        )
+        await self._examiner.tell(tx, arrived.examined, arrival=arrival.id, document=document.id, unit_code=unit.code)
         if twin is not None:
             data = {"earlier": twin.id}
             alarm = Announcement(

@@ -6,15 +6,14 @@ dispatch found in `sending` by a later run is unknown. A retry sends the same by
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
 from gateway.axis.port import Accepted, Axis, MessageType, SendResult, Unknown
-from gateway.directory import connections
+from gateway.directory import catalogue, connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, Witnessed, unwatched
@@ -32,16 +31,24 @@ from gateway.documents.outcomes import (
     failed_send,
 )
 from gateway.documents.pools import way_out, weight_of
+from gateway.documents.reasons import UNSIGNABLE, word_of
 from gateway.documents.resending import reduced
 from gateway.documents.settings import DocumentsSettings
+from gateway.documents.signatures import repository as signatures
+from gateway.documents.signatures.writing import PacketWriter, ToWrite
 from gateway.documents.standing import move_document
 from gateway.documents.stops import Stops
 from gateway.edxml.model import StatusPacket
+from gateway.edxml.normal import FileDigest
 from gateway.edxml.packing import extension_of
-from gateway.edxml.writer import FileToSend, write_document, write_status
+from gateway.edxml.signable import Unsignable
+from gateway.edxml.writer import FileToSend
 from gateway.jobs import Again, Breakers, Claimed, Dead, Done, Jobs, Lane, Outcome, Phase, Postponed
-from gateway.store import Blob, BlobDamaged, BlobMissing, Blobs, BlobWriter, Store, Transaction, new_id
-from gateway.times import Clock
+from gateway.signing.keys.api import KeyUnusable
+from gateway.signing.partners import agreements
+from gateway.signing.partners.policy import in_force
+from gateway.store import BlobDamaged, BlobMissing, Blobs, Store, Transaction, new_id
+from gateway.times import VIETNAM, Clock
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +78,7 @@ class Dispatcher:
         jobs: Jobs,
         axis_of: AxisOf,
         status_packet_of: StatusPacketOf,
+        writer: PacketWriter,
         announce: Announce,
         breakers: Breakers,
         stops: Stops,
@@ -87,6 +95,7 @@ class Dispatcher:
         self._jobs = jobs
         self._axis_of = axis_of
         self._status_packet_of = status_packet_of
+        self._writer = writer
         self._announce = announce
         self._clock = clock
         self._settings = settings
@@ -121,6 +130,11 @@ class Dispatcher:
         except (BlobMissing, BlobDamaged) as trouble:
             _log.error("dispatch.blob_lost", code=trouble.code, dispatch=dispatch.id, do=trouble.action.en)
             return await self._lost(job, dispatch, trouble.code)
+        except KeyUnusable as error:
+            return await self._without_key(job, dispatch, error.reason)
+        except Unsignable as error:
+            _log.error("dispatch.unsignable", dispatch=dispatch.id, findings=[one.code for one in error.findings])
+            return await self._unsignable(job, dispatch)
         axis = await self._axis_of(connection)
         async with axis.place(weight_of(dispatch, packet.blob.size)):
             if job.pool is not None and self._breakers.phase(way_out(connection.id)) is Phase.OPEN:
@@ -147,45 +161,55 @@ class Dispatcher:
 
     async def _build(self, job: Claimed, dispatch: Dispatch) -> tuple[Dispatch, Packet] | None:
         """The dispatch with its packet; None when it was cancelled meanwhile."""
-        blob = await asyncio.to_thread(await self._writing(dispatch))
+        written = await self._writer.write(dispatch.unit_code, await self._to_write(dispatch))
         now = self._clock()
         packet = Packet(
-            id=new_id(now), message_type=dispatch.message_type, direction=Direction.OUT, blob=blob, created_at=now
+            id=new_id(now),
+            message_type=dispatch.message_type,
+            direction=Direction.OUT,
+            blob=written.blob,
+            created_at=now,
         )
-        built = replace(dispatch, state=DispatchState.BUILT, packet_id=packet.id, changed_at=now)
+        built = replace(dispatch, state=DispatchState.BUILT, packet_id=packet.id, reason=None, changed_at=now)
+        kept = written.kept(
+            dispatch_id=dispatch.id,
+            packet_id=packet.id,
+            unit_code=dispatch.unit_code,
+            sender_code=dispatch.from_code,
+            at=now,
+        )
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if not await _is_still(tx, dispatch):
                 return None
             await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, built)
+            if kept is not None:
+                await signatures.keep(tx, kept)
             await self._prove(tx, Witnessed.BUILT, built, packet)
         return built, packet
 
-    async def _writing(self, dispatch: Dispatch) -> Callable[[], Blob]:
-        """What a thread has to run to have the packet written."""
+    async def _to_write(self, dispatch: Dispatch) -> ToWrite:
         async with self._store.read() as tx:
             if dispatch.message_type is MessageType.STATUS:
                 status = await self._status_packet_of(tx, dispatch.status_event_id or "")
-                return partial(self._written, partial(write_status, status))
+                asked = await _ask_for_enveloped(tx, [status.message_header.response_for.organ_id or ""], self._clock())
+                return ToWrite(packet=status, enveloped=asked)
             document = await repository.find_document(tx, dispatch.document_id)
             attachments = await repository.attachments_of(tx, dispatch.document_id)
-            recipients = await repository.recipients_of_dispatch(tx, dispatch.id) if dispatch.resends else []
+            recipients = await repository.recipients_of_dispatch(tx, dispatch.id)
+            asked = await _ask_for_enveloped(tx, [one.code for one in recipients], self._clock())
         if document is None:
             raise LookupError("the document of a dispatch is missing")
         packet = document.packet
         if dispatch.resends:
             packet = reduced(packet, recipients, dispatch.created_at)
-        return partial(self._written, partial(write_document, packet, [self._file(one) for one in attachments]))
-
-    def _written(self, write: Callable[[BlobWriter], None]) -> Blob:
-        out = self._blobs.create()
-        try:
-            write(out)
-            return out.commit()
-        except BaseException:
-            out.discard()
-            raise
+        return ToWrite(
+            packet=packet,
+            files=[self._file(one) for one in attachments],
+            digests=[_digest(one) for one in attachments],
+            enveloped=asked,
+        )
 
     def _file(self, one: Attachment) -> FileToSend:
         return FileToSend(
@@ -205,6 +229,26 @@ class Dispatcher:
             raise LookupError("the packet of a dispatch is missing")
         await asyncio.to_thread(self._blobs.verify, packet.blob)
         return packet
+
+    async def _without_key(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
+        """The unit's key cannot sign now, and nothing leaves unsigned: readiness names the key and what to do."""
+        why = word_of(f"key_{reason}")
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, job.lease)
+            if not await _is_still(tx, dispatch):
+                return Done()
+            await repository.save_dispatch(tx, replace(dispatch, reason=why, changed_at=self._clock()))
+        return Postponed(why, float(self._settings.held_seconds))
+
+    async def _unsignable(self, job: Claimed, dispatch: Dispatch) -> Outcome:
+        """A key came after the document was taken over, and the axis would change what it signs: a person corrects it."""
+        async with self._store.begin() as tx:
+            await self._jobs.hold(tx, job.lease)
+            if not await _is_still(tx, dispatch):
+                return Done()
+            given_up = replace(dispatch, state=DispatchState.GIVEN_UP, reason=UNSIGNABLE, changed_at=self._clock())
+            await self._end(tx, given_up)
+        return Done()
 
     async def _lost(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
         """A file or the packet is gone or damaged, so it can never leave: it ends, and people are told why."""
@@ -349,6 +393,19 @@ class Dispatcher:
                 proof={name: value for name, value in proof.items() if value},
             ),
         )
+
+
+def _digest(one: Attachment) -> FileDigest:
+    return FileDigest(name=one.attachment_name, description=one.description, size=one.blob.size, sha256=one.blob.sha256)
+
+
+async def _ask_for_enveloped(tx: Transaction, codes: Sequence[str], now: datetime) -> bool:
+    """Whether all receivers of one packet ask for an ordinary enveloped signature: a packet bears only one."""
+    agreed = await agreements.every(tx)
+    if not codes or not any(one.enveloped for one in agreed):
+        return False
+    day = now.astimezone(VIETNAM).date()
+    return all([in_force(agreed, await catalogue.aliases(tx, code), day).enveloped for code in codes])
 
 
 _DOCUMENT_END = {

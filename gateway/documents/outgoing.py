@@ -32,10 +32,13 @@ from gateway.edxml.findings import Finding
 from gateway.edxml.model import Bussiness, DocumentPacket, Organ, TraceHeader
 from gateway.edxml.names import safe_name
 from gateway.edxml.normal import FileDigest, meaning_hash
+from gateway.edxml.signable import Unsignable, signable_form
 from gateway.edxml.survival import lost
+from gateway.edxml.writer import completed
 from gateway.inspection import Inspection
 from gateway.jobs import Jobs
 from gateway.problems import Kind, Problem, Text, first_of
+from gateway.signing.keys import register as keys
 from gateway.store import Blob, Transaction, new_id
 from gateway.times import VIETNAM, Clock
 
@@ -127,6 +130,8 @@ class Outgoing:
             if header.to[position].organ_id
             and (problem := catalogue.refuse(standing, f"/message_header/to/{position}/organ_id"))
         ]
+        if not problems and await keys.signs(tx, unit.code, now):
+            problems += [_problem_of(finding) for finding in _unsignable(packet, draft.files)]
         if problem := first_of(problems):
             raise problem
         warnings = [finding for finding in found if not finding.is_error]
@@ -392,6 +397,15 @@ def _timeless(packet: DocumentPacket) -> DocumentPacket:
     """Without our hop: the same document given twice says the same at any hour."""
     traces = packet.trace_header_list.model_copy(update={"trace_headers": ()})
     return packet.model_copy(update={"trace_header_list": traces})
+
+
+def _unsignable(packet: DocumentPacket, files: Sequence[HandedFile]) -> tuple[Finding, ...]:
+    """What a signature would not survive on the way to its receivers (docs/packet-signature.md)."""
+    try:
+        signable_form(completed(packet), [_digest(one) for one in files])
+    except Unsignable as refusal:
+        return refusal.findings
+    return ()
 
 
 def _digest(file: HandedFile) -> FileDigest:

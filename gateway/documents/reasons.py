@@ -7,6 +7,12 @@ from gateway.axis.port import AxisError, AxisRefused, AxisUnavailable
 UNREADABLE = "unreadable"
 """Why an arrival was set apart of which two equal copies could not be read."""
 
+SIGNATURE = "signature"
+"""Why an arrival was set apart whose signature is not as agreed with its sender."""
+
+UNSIGNABLE = "unsignable"
+"""Why a dispatch was given up: its packet would not arrive as it is signed."""
+
 _NO_WORD = re.compile(r"[^a-z0-9_.:-]+")
 
 

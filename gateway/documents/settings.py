@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.documents.reasons import UNREADABLE
+from gateway.documents.reasons import SIGNATURE, UNREADABLE
 from gateway.inspection import SetApart
 
 
@@ -29,7 +29,7 @@ class DocumentsSettings(BaseModel):
     ack_set_apart: AckUnreadable = Field(
         AckUnreadable.DONE,
         description="What the axis is told of a document that was set apart for what its files are (infected, "
-        "executable, and what else the inspection's policies say). done: it arrived, and is kept here.",
+        "executable, and what else the inspection's policies say), or for its signature. done: it arrived, and is kept here.",
     )
     status_repeats: int = Field(
         6, ge=1, le=50, description="How often a status of unknown outcome is sent in all; a status twice harms nobody."
@@ -97,4 +97,4 @@ class DocumentsSettings(BaseModel):
         return self.ack_set_apart if reason in _SET_APART else AckUnreadable.NOTHING
 
 
-_SET_APART = frozenset(SetApart)
+_SET_APART = frozenset({*SetApart, SIGNATURE})

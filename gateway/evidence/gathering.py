@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gateway.documents import repository as documents
 from gateway.documents.model import Dispatch, Document, Packet
+from gateway.documents.signatures import repository as signatures
 from gateway.evidence import repository
 from gateway.evidence.contents import (
     ArrivalPart,
@@ -49,9 +50,18 @@ EvidenceOf = Callable[[Transaction, str], Awaitable[SignatureEvidence | None]]
 """What is kept of the signature of a packet (our id); None when nothing is."""
 
 
-async def nothing_kept(_: Transaction, __: str) -> SignatureEvidence | None:
-    """The EvidenceOf of a gateway that keeps no facts."""
-    return None
+async def kept(tx: Transaction, packet_id: str) -> SignatureEvidence | None:
+    """The EvidenceOf of this gateway."""
+    found = await signatures.of_packet(tx, packet_id)
+    if found is None:
+        return None
+    own = (found.certificate,) if found.certificate is not None and found.certificate not in found.chain else ()
+    return SignatureEvidence(
+        facts=found.facts,
+        judged_at=found.received_at,
+        certificates=(*own, *found.chain),
+        revocation=found.revocation,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,7 @@ class Gathered:
     log: Log
 
 
-async def gather(tx: Transaction, id: str, evidence_of: EvidenceOf = nothing_kept) -> Gathered:
+async def gather(tx: Transaction, id: str, evidence_of: EvidenceOf = kept) -> Gathered:
     """What there is about the document or status with our id. Raises Problem `evidence.unknown`."""
     status = None
     document = await documents.find_document(tx, id)

@@ -6,6 +6,7 @@ from gateway.edxml.limits import MB
 from gateway.edxml.reader import ReadPacket
 from gateway.edxml.sinks import Source
 from gateway.signing.facts import UNSIGNED, Scheme, SignatureFacts
+from gateway.signing.verify import look
 from gateway.signing.xmldsig.verifying import parts_of, verify
 
 _MOST_BYTES = 200 * MB
@@ -16,6 +17,8 @@ def reverified(packet: Source, read: ReadPacket, stored: SignatureFacts, at: dat
     """The facts anew; None for a signature of another scheme, and where they were not determined then either."""
     if not read.signature.present:
         return UNSIGNED
+    if stored.scheme is Scheme.PROFILE_1:
+        return look(read, received=at).facts
     if stored.scheme not in (Scheme.XMLDSIG, Scheme.PLACEHOLDER, None) or (
         stored.intact is None and stored.well_formed is not False
     ):

@@ -6,10 +6,15 @@ API and by `gateway packet read --verify`.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from gateway.problems import Text
+from gateway.times import shown
+
+Time = Annotated[datetime, PlainSerializer(shown, return_type=str, when_used="json")]
+"""Aware; written in Vietnam time with its offset (QĐ 28/2018 Đ14.4)."""
 
 
 class _Fact(BaseModel):
@@ -63,8 +68,8 @@ class CertificateFact(_Fact):
     subject: str
     issuer: str
     serial: str
-    not_before: datetime
-    not_after: datetime
+    not_before: Time
+    not_after: Time
     key: str
     valid_at_receipt: bool | None = None
     revoked: bool | None = None
@@ -95,7 +100,7 @@ class SignatureFacts(_Fact):
     seen_before: bool | None = None
     downgraded: bool | None = None
     weak: bool | None = None
-    signed_at: datetime | None = None
+    signed_at: Time | None = None
     signed_info_sha256: str | None = None
     parts: tuple[PartFact, ...] = ()
     reasons: tuple[Reason, ...] = ()

@@ -49,6 +49,11 @@ class SigningSettings(BaseModel):
         description="Extended key usages (OIDs, parted by commas) of which a signing certificate must have one, if it "
         "names any: clientAuth, emailProtection, documentSigning. A certificate that names none may sign.",
     )
+    unsigned_without_key: bool = Field(
+        False,
+        description="Whether packets leave unsigned while the key of their unit cannot be used; the API shows it of each. "
+        "Otherwise they wait. A unit without a key sends unsigned in any case.",
+    )
     revocation_hosts: str = Field(
         "",
         max_length=5000,

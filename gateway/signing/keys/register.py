@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gateway.problems import Kind, Problem, Text, first_of
 from gateway.signing.keys import repository
+from gateway.signing.keys.choosing import candidates
 from gateway.signing.keys.records import KeyKind, KeyRow, NewKey
 from gateway.store import Transaction
 
@@ -34,6 +35,11 @@ async def retire(tx: Transaction, id: str, now: datetime) -> None:
     """Have a key sign nothing any more. What it began is finished with it. Raises Problem `key.unknown`."""
     if not await repository.retire_key(tx, id, now):
         raise unknown(id)
+
+
+async def signs(tx: Transaction, unit_code: str, now: datetime) -> bool:
+    """Whether what a unit sends is to be signed: a key is in force for it, usable or not."""
+    return bool(candidates(await repository.keys(tx), unit_code, now))
 
 
 async def get(tx: Transaction, id: str) -> KeyRow:
