@@ -179,7 +179,7 @@ class Arriver:
             if failed.witness is Witness.WELL:
                 await self._breakers.answered(tx, name)
             if isinstance(decision, Stop):
-                await self._stops.stop(tx, connection.id, failed.reason)
+                await self._stops.stop(tx, connection, failed.reason)
         match decision:
             case TryAgain(after):
                 return Postponed(failed.reason, after)

@@ -329,7 +329,8 @@ class Dispatcher:
                 return Postponed(failed.reason, after)
             case Stop():
                 await self._wait(tx, dispatch)
-                await self._stops.refused_send(tx, dispatch, failed, dispatch.sent_at or dispatch.changed_at)
+                began = dispatch.sent_at or dispatch.changed_at
+                await self._stops.refused_send(tx, dispatch, connection, failed, began)
                 return Postponed(failed.reason, float(self._settings.held_seconds))
             case _:
                 await self._jobs.note(tx, job.lease, failed.reason)

@@ -147,7 +147,7 @@ class Poller:
             await self._jobs.hold(tx, lease)
             await connections.record_poll(tx, connection.id, at=self._clock(), error=failed.reason)
             if failed.failure is Failure.CONFIGURATION:
-                await self._stops.stop(tx, connection.id, failed.reason)
+                await self._stops.stop(tx, connection, failed.reason)
 
 
 def _bounded(code: str | None) -> str | None:

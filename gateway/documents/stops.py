@@ -45,20 +45,26 @@ class Stops:
         self._secret_changed = secret_changed
         self._clock = clock
 
-    async def stop(self, tx: Transaction, connection_id: str, reason: str) -> None:
-        """Stop a connection; people are told once."""
-        before = await connections.get(tx, connection_id)
-        if before.stopped_reason:
+    async def stop(self, tx: Transaction, connection: Connection, reason: str) -> None:
+        """Stop a connection; people are told once.
+
+        `connection` is what the exchange was made with. When it has been changed or resumed since, a late answer says
+        nothing of what it is now: stopping it then would be for ever, for its secret will not change again.
+        """
+        current = await connections.get(tx, connection.id)
+        if current.stopped_reason or current.changed_at != connection.changed_at:
             return
         now = self._clock()
-        await connections.stop(tx, connection_id, reason, now)
-        data = {"connection": connection_id, "reason": reason}
+        await connections.stop(tx, connection.id, reason, now)
+        data = {"connection": connection.id, "reason": reason}
         await self._announce(tx, Announcement(kind=Happening.ALARM_CONNECTION, at=now, data=data))
 
-    async def refused_send(self, tx: Transaction, dispatch: Dispatch, failed: Failed, began: datetime) -> None:
-        """A send met a configuration error."""
+    async def refused_send(
+        self, tx: Transaction, dispatch: Dispatch, connection: Connection, failed: Failed, began: datetime
+    ) -> None:
+        """A send through a connection, as it then was, met a configuration error."""
         if failed.code != SENDER_NOT_REGISTERED:
-            await self.stop(tx, dispatch.connection_id, failed.reason)
+            await self.stop(tx, connection, failed.reason)
             return
         name = sender_of(dispatch.connection_id, dispatch.from_code)
         if not await self._breakers.open(tx, name, failed.reason, began=began):

@@ -168,6 +168,32 @@ def test_a_connection_is_stopped_and_resumed(connected: Gateway) -> None:
     assert connection(connected)["stopped_reason"] is None
 
 
+def test_a_connection_is_changed_and_what_was_not_named_stays(connected: Gateway) -> None:
+    before = connection(connected)
+    assert connected("connections", "change", "truc-a", "--max-connections", "6", "--secret-env", "KHOA").exit_code == 0
+    assert connection(connected) == before | {"max_connections": 6, "secret_source": "env:KHOA"}
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [
+        (["--max-connections", "11"], 1),
+        (["--endpoint", "http://axis.example/adapter"], 1),
+        (["--secret-env", "A", "--secret-file", "b"], 2),
+    ],
+)
+def test_a_change_that_cannot_be_leaves_a_connection_as_it_was(
+    connected: Gateway, options: list[str], exit_code: int
+) -> None:
+    before = connection(connected)
+    assert connected("connections", "change", "truc-a", *options).exit_code == exit_code
+    assert connection(connected) == before
+
+
+def test_the_axiss_own_words_are_no_reason_of_a_person(connected: Gateway) -> None:
+    assert connected("connections", "stop", "truc-a", "--reason", "axis_15").exit_code == 2
+
+
 def test_a_reason_with_blanks_is_wrong_usage(connected: Gateway) -> None:
     assert connected("connections", "stop", "truc-a", "--reason", "bảo trì máy").exit_code == 2
 
