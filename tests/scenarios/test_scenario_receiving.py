@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +32,9 @@ from gateway.documents import arriving, cut_off, repository
 from gateway.documents.model import Arrival, ArrivalState
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
+from gateway.handover.day_end import NOT_HANDED_OVER
 from gateway.store import Blobs
+from gateway.times import VIETNAM
 
 pytest_plugins = ["scenario_fixtures"]
 
@@ -308,3 +310,32 @@ async def test_an_unknown_document_is_settled_by_its_own_arrival_at_another_unit
         assert sent["data"]["reason"] == "proved_by_arrival"
         assert await node.events("document.unknown", document=shown["id"])
         assert len(await simulated.packets(id_of(document).replace(SENDER, DEPARTMENT, 1))) == 1
+
+
+async def test_at_the_end_of_the_day_01_says_on_the_axis_how_it_stands_and_is_not_said_again(
+    alone_on_sqlite: Alone, turned: TurnedClock
+) -> None:
+    noon = datetime.combine(app.clock().astimezone(VIETNAM).date(), time(12), VIETNAM)
+    turned.by = noon - app.clock()
+    async with alone_on_sqlite(GATEWAY_HANDOVER_DAY_REPORT="true") as (simulated, receiver):
+        number = a_number()
+        await simulated.lay(partner.document(number))
+        (claim,) = await receiver.claims(of=partner.id_of(number))
+        turned.by += timedelta(hours=6)
+        (warning,) = await receiver.until_event("alarm.hand_over_due")
+        assert (warning["unit_code"], warning["data"]["count"]) == (DEPARTMENT, "1")
+        assert await simulated.statuses(partner.id_of(number)) == []
+        turned.by += timedelta(hours=6)
+        await receiver.until_event("alarm.not_handed_over_today")
+
+        async def told() -> bool:
+            return bool(await simulated.statuses(partner.id_of(number)))
+
+        await until(told)
+        (again,) = await receiver.claims(of=partner.id_of(number))  # the first claim's lease is long over
+        assert again["id"] == claim["id"]
+        await receiver.confirm(again)
+        shown = await receiver.document(claim["document"]["href"])
+        said = [(one["code"], one["description"]) for one in shown["timeline"] if one["step"] == "status.out"]
+        assert (shown["state"], said) == ("handed_over", [("01", NOT_HANDED_OVER)])
+        assert await simulated.statuses(partner.id_of(number)) == ["01"]
