@@ -10,6 +10,7 @@ import partner
 import pytest
 from agencies import Alone, World
 from clocks import TurnedClock
+from sqlalchemy import text
 from world import (
     DEPARTMENT,
     OTHER,
@@ -29,7 +30,7 @@ from gateway import app
 from gateway.axis.port import Accepted, MessageType
 from gateway.directory import connections
 from gateway.documents import arriving, cut_off, repository
-from gateway.documents.model import Arrival, ArrivalState
+from gateway.documents.model import Arrival, ArrivalState, DocumentState
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.handover.day_end import NOT_HANDED_OVER
@@ -151,6 +152,40 @@ async def test_status_packets_are_acknowledged_too(world: World) -> None:
     items = await _until_all_done(world.axis, SENDING, "status")
     assert {one["object_id"] for one in items} >= {sent.doc_id}
     await world.sender.until_processing(address, "03", "H97")
+
+
+async def test_a_status_and_the_outcome_of_its_dispatch_wait_for_each_other_in_one_order(world: World) -> None:
+    store = world.sender.gateway.store
+    if store.dialect != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    document = a_document(to=("H97",))
+    await world.axis.fault("drop-after-store@sendEdoc=once")
+    address = await world.sender.sent(document)
+    shown = await world.sender.until_state(address, "unknown")
+
+    async def somebody_waits() -> bool:
+        async with store.read() as tx:
+            found = await tx.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND wait_event_type = 'Lock' AND query LIKE '%FROM dispatch%FOR UPDATE%'"
+                )
+            )
+        return int(found.scalar_one()) > 0
+
+    async with store.begin() as tx:  # as the dispatch's own job would: the dispatch, then the document
+        (dispatch,) = await repository.dispatches_of(tx, shown["id"])
+        await repository.hold_dispatch(tx, dispatch.id)
+        sent = await world.axis.send(partner.status("03", id_of(document)), MessageType.STATUS)
+        await until(somebody_waits)
+        await repository.set_document_state(tx, shown["id"], DocumentState.UNKNOWN, app.clock())
+    await world.sender.until_processing(address, "03", "H97")
+    assert (await world.sender.document(address))["state"] == "sent"
+    assert isinstance(sent, Accepted)
+    (item,) = [one["doc_id"] for one in (await world.axis.ledger())["items"] if one["object_id"] == sent.doc_id]
+    async with store.read() as tx:
+        (arrival,) = (await repository.known_arrivals(tx, "axis", [item])).values()
+        assert await world.sender.gateway.jobs.reasons(tx, "arrival", arrival.id) == []  # no deadlock was broken
 
 
 async def test_a_list_that_shows_only_some_of_what_waits_is_drained(alone: Alone) -> None:
