@@ -141,9 +141,9 @@ class Deliverer:
 
         The axis lays one item before each of our units that a packet addresses; the second is no repeat to tell of.
         """
-        seen = await repository.codes_of_arrivals(tx, earlier.id)
+        is_repeat = await repository.has_come_for(tx, earlier.id, arrival.to_code)
         await repository.attach_arrival(tx, arrival.id, earlier.id)
-        if arrival.to_code not in seen:
+        if not is_repeat:
             return
         await self._announce(
             tx,

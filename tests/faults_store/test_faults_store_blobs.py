@@ -9,6 +9,7 @@ import httpx2
 import partner
 import pytest
 from faulty_parts import Faulty, damage, faulty, lose, place_of
+from structlog.testing import capture_logs
 from world import (
     DEPARTMENT,
     OTHER,
@@ -68,8 +69,12 @@ async def test_a_document_whose_file_is_gone_ends_with_the_reason_and_an_alarm(
     async with sender(database_url, tmp_path) as (simulated, running, folder):
         address = await running.sent(document)
         fault(place_of(folder, (await blobs_of(running, address))[0]))
-        await running.change(connections.resume)
-        await running.until_state(address, "refused")
+        with capture_logs() as log:
+            await running.change(connections.resume)
+            await running.until_state(address, "refused")
+        assert [(one["code"], bool(one["do"])) for one in log if one["event"] == "dispatch.blob_lost"] == [
+            (reason, True)
+        ]
         alarms = await running.events(Happening.ALARM_BLOB)
         assert [one["data"]["reason"] for one in alarms] == [reason]
         assert await simulated.packets(id_of(document)) == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,7 @@ import partner
 import pytest
 from agencies import Alone, World
 from clocks import TurnedClock
+from sqlalchemy import text
 from world import (
     DEPARTMENT,
     OTHER,
@@ -29,10 +30,12 @@ from gateway import app
 from gateway.axis.port import Accepted, MessageType
 from gateway.directory import connections
 from gateway.documents import arriving, cut_off, repository
-from gateway.documents.model import Arrival, ArrivalState
+from gateway.documents.model import Arrival, ArrivalState, DocumentState
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
+from gateway.handover.day_end import NOT_HANDED_OVER
 from gateway.store import Blobs
+from gateway.times import VIETNAM
 
 pytest_plugins = ["scenario_fixtures"]
 
@@ -149,6 +152,40 @@ async def test_status_packets_are_acknowledged_too(world: World) -> None:
     items = await _until_all_done(world.axis, SENDING, "status")
     assert {one["object_id"] for one in items} >= {sent.doc_id}
     await world.sender.until_processing(address, "03", "H97")
+
+
+async def test_a_status_and_the_outcome_of_its_dispatch_wait_for_each_other_in_one_order(world: World) -> None:
+    store = world.sender.gateway.store
+    if store.dialect != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    document = a_document(to=("H97",))
+    await world.axis.fault("drop-after-store@sendEdoc=once")
+    address = await world.sender.sent(document)
+    shown = await world.sender.until_state(address, "unknown")
+
+    async def somebody_waits() -> bool:
+        async with store.read() as tx:
+            found = await tx.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND wait_event_type = 'Lock' AND query LIKE '%FROM dispatch%FOR UPDATE%'"
+                )
+            )
+        return int(found.scalar_one()) > 0
+
+    async with store.begin() as tx:  # as the dispatch's own job would: the dispatch, then the document
+        (dispatch,) = await repository.dispatches_of(tx, shown["id"])
+        await repository.hold_dispatch(tx, dispatch.id)
+        sent = await world.axis.send(partner.status("03", id_of(document)), MessageType.STATUS)
+        await until(somebody_waits)
+        await repository.set_document_state(tx, shown["id"], DocumentState.UNKNOWN, app.clock())
+    await world.sender.until_processing(address, "03", "H97")
+    assert (await world.sender.document(address))["state"] == "sent"
+    assert isinstance(sent, Accepted)
+    (item,) = [one["doc_id"] for one in (await world.axis.ledger())["items"] if one["object_id"] == sent.doc_id]
+    async with store.read() as tx:
+        (arrival,) = (await repository.known_arrivals(tx, "axis", [item])).values()
+        assert await world.sender.gateway.jobs.reasons(tx, "arrival", arrival.id) == []  # no deadlock was broken
 
 
 async def test_a_list_that_shows_only_some_of_what_waits_is_drained(alone: Alone) -> None:
@@ -308,3 +345,32 @@ async def test_an_unknown_document_is_settled_by_its_own_arrival_at_another_unit
         assert sent["data"]["reason"] == "proved_by_arrival"
         assert await node.events("document.unknown", document=shown["id"])
         assert len(await simulated.packets(id_of(document).replace(SENDER, DEPARTMENT, 1))) == 1
+
+
+async def test_at_the_end_of_the_day_01_says_on_the_axis_how_it_stands_and_is_not_said_again(
+    alone_on_sqlite: Alone, turned: TurnedClock
+) -> None:
+    noon = datetime.combine(app.clock().astimezone(VIETNAM).date(), time(12), VIETNAM)
+    turned.by = noon - app.clock()
+    async with alone_on_sqlite(GATEWAY_HANDOVER_DAY_REPORT="true") as (simulated, receiver):
+        number = a_number()
+        await simulated.lay(partner.document(number))
+        (claim,) = await receiver.claims(of=partner.id_of(number))
+        turned.by += timedelta(hours=6)
+        (warning,) = await receiver.until_event("alarm.hand_over_due")
+        assert (warning["unit_code"], warning["data"]["count"]) == (DEPARTMENT, "1")
+        assert await simulated.statuses(partner.id_of(number)) == []
+        turned.by += timedelta(hours=6)
+        await receiver.until_event("alarm.not_handed_over_today")
+
+        async def told() -> bool:
+            return bool(await simulated.statuses(partner.id_of(number)))
+
+        await until(told)
+        (again,) = await receiver.claims(of=partner.id_of(number))  # the first claim's lease is long over
+        assert again["id"] == claim["id"]
+        await receiver.confirm(again)
+        shown = await receiver.document(claim["document"]["href"])
+        said = [(one["code"], one["description"]) for one in shown["timeline"] if one["step"] == "status.out"]
+        assert (shown["state"], said) == ("handed_over", [("01", NOT_HANDED_OVER)])
+        assert await simulated.statuses(partner.id_of(number)) == ["01"]

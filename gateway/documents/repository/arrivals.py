@@ -87,14 +87,18 @@ async def attach_arrival(tx: Transaction, arrival_id: str, document_id: str) -> 
         await tx.execute(insert(arrival_document_table).values(arrival_id=arrival_id, document_id=document_id))
 
 
-async def codes_of_arrivals(tx: Transaction, document_id: str) -> frozenset[str | None]:
-    """The codes that the axis named as receivers of the items that brought a document."""
+async def has_come_for(tx: Transaction, document_id: str, to_code: str | None) -> bool:
+    """Whether one of the items that brought a document named this code as its receiver. One is enough: it may be many."""
     statement = (
-        select(arrival_table.c.to_code)
+        select(arrival_table.c.id)
         .join(arrival_document_table, arrival_document_table.c.arrival_id == arrival_table.c.id)
-        .where(arrival_document_table.c.document_id == document_id)
+        .where(
+            arrival_document_table.c.document_id == document_id,
+            arrival_table.c.to_code.is_not_distinct_from(to_code),
+        )
+        .limit(1)
     )
-    return frozenset(row[0] for row in await tx.execute(statement))
+    return (await tx.execute(statement)).first() is not None
 
 
 async def oldest_unacknowledged(tx: Transaction) -> datetime | None:
