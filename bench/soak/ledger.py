@@ -86,6 +86,11 @@ class Ledger:
         for unit in posting.recipients:
             posting.receipts[unit] = Receipt(unit=unit)
 
+    def withdraw(self, posting: Posting) -> None:
+        """It will not be handed over after all."""
+        self.postings.remove(posting)
+        del self._by_subject[posting.subject]
+
     def posting(self, posting: Posting) -> None:
         """Its files are known, and the first attempt to hand it over begins."""
         posting.posted = time.time()

@@ -50,6 +50,7 @@ def verify(evidence: Evidence) -> dict[str, list[str]]:
 def _delivered(found: Evidence) -> Iterator[str]:
     for posting in found.ledger.postings:
         if posting.posted is None:
+            yield f"{_name(posting)} was never handed over"
             continue
         if posting.accepted is None:
             yield f"{_name(posting)} was never accepted"
