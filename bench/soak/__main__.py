@@ -73,7 +73,7 @@ class Soak:
                 for task in playing:
                     task.cancel()
                 await asyncio.gather(*playing, return_exceptions=True)
-            found = verify(await self._evidence(made, systems, faults))
+            found = verify(await self._evidence(made, systems, faults, storm))
             self._print(made, callers, people, storm, faults, found)
             for caller in callers.values():
                 await caller.close()
@@ -183,7 +183,7 @@ class Soak:
                     while last not in system.seqs:
                         await asyncio.sleep(0.1)
 
-    async def _evidence(self, made: World, systems: list[DocumentSystem], faults: AxisFaults) -> Evidence:
+    async def _evidence(self, made: World, systems: list[DocumentSystem], faults: AxisFaults, storm: Storm) -> Evidence:
         by_name = {one.cast.name: one for one in systems}
         shown: dict[int, Json] = {}
         for posting in self._ledger.postings:
@@ -203,6 +203,7 @@ class Soak:
             systems=by_name,
             hooks=self._hooks,
             garbage=frozenset(faults.garbage),
+            deaths=storm.deaths,
         )
 
     async def _tell(self, storm: Storm, faults: AxisFaults) -> None:

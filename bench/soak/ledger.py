@@ -75,6 +75,7 @@ class Ledger:
         self.wrong: list[str] = []
         self.decisions: list[tuple[str, str]] = []
         self.counts: dict[str, int] = {}
+        self._open: list[Posting] = []
         self._by_subject: dict[str, Posting] = {}
         self._by_id: dict[str, Posting] = {}
         self._out = path.open("a", encoding="utf-8")
@@ -82,6 +83,7 @@ class Ledger:
     def add(self, posting: Posting) -> None:
         """A document that will be handed over."""
         self.postings.append(posting)
+        self._open.append(posting)
         self._by_subject[posting.subject] = posting
         for unit in posting.recipients:
             posting.receipts[unit] = Receipt(unit=unit)
@@ -89,6 +91,7 @@ class Ledger:
     def withdraw(self, posting: Posting) -> None:
         """It will not be handed over after all."""
         self.postings.remove(posting)
+        self._open.remove(posting)
         del self._by_subject[posting.subject]
 
     def posting(self, posting: Posting) -> None:
@@ -151,7 +154,8 @@ class Ledger:
     @property
     def under_way(self) -> int:
         """Documents handed over, or about to be, that have not come to their end; those that wait for another left out."""
-        return sum(not one.finished and (one.of is None or one.posted is not None) for one in self.postings)
+        self._open = [one for one in self._open if not one.finished]
+        return sum(one.of is None or one.posted is not None for one in self._open)
 
     def by_subject(self, subject: str | None) -> Posting | None:
         """The posting of this subject."""

@@ -15,6 +15,7 @@ from bench.soak.cast import Json
 from bench.soak.framing import Exchange, RequestReader
 from bench.soak.hooks import Hooks, Told
 from bench.soak.ledger import Ledger, Posting, SentFile
+from bench.soak.storm import Death
 from bench.soak.systems import DocumentSystem
 from bench.soak.verify import Evidence, verify
 from bench.soak.wire import Wire, was_refused
@@ -84,6 +85,7 @@ def _in_order(folder: Path) -> Evidence:
         systems={"a": system, "b": system},
         hooks=hooks,
         garbage=frozenset(),
+        deaths=[Death(what="a-worker", at=1.0, held=1, answering=1.0, taken_over=6.0)],
     )
 
 
@@ -176,6 +178,10 @@ def _event_missed(found: Evidence) -> None:
     found.feeds["b"].append({"seq": 2, "kind": "status.sent", "unit_code": "H98", "data": {}})
 
 
+def _never_taken_over(found: Evidence) -> None:
+    found.deaths[0].taken_over = None
+
+
 def _job_left(found: Evidence) -> None:
     found.books["a"].jobs.append({"kind": "dispatch", "state": "dead"})
 
@@ -197,6 +203,7 @@ def _job_left(found: Evidence) -> None:
         (_status_lost, "every status reached"),
         (_wrong_state, "every status reached"),
         (_event_missed, "every event was told"),
+        (_never_taken_over, "every death"),
         (_job_left, "no job and no dispatch"),
     ],
 )
