@@ -28,6 +28,8 @@ from bench.soak.verify import Evidence, verify
 from bench.soak.world import World, world
 
 _PROGRESS_SECONDS = 5.0
+_MOST_CALMS = 5
+"""How many times the time without progress all of the end may take."""
 
 
 class Soak:
@@ -143,8 +145,9 @@ class Soak:
         await self._one(posting, system)
 
     async def _until_calm(self, made: World, people: list[Person], background: list["asyncio.Task[None]"]) -> None:
-        """Until nothing is under way anywhere, or the time for it is over."""
-        deadline = time.monotonic() + self._options.calm
+        """Until nothing is under way anywhere, or nothing more has come of it for long."""
+        began = moved = time.monotonic()
+        before: tuple[object, ...] = ()
         while True:
             for task in [*background, *self._followers]:
                 if task.done():
@@ -152,8 +155,12 @@ class Soak:
             self._left = await self._under_way(made, people)
             if not self._left:
                 return
-            if time.monotonic() > deadline:
-                report.say(f"it did not come to its end within {self._options.calm:g} s; left: {self._left}")
+            now = (self._left, *self._ledger.figures())
+            if now != before:
+                before, moved = now, time.monotonic()
+            calm = self._options.calm
+            if time.monotonic() > min(moved + calm, began + _MOST_CALMS * calm):
+                report.say(f"it did not come to its end: nothing new for {calm:g} s; left: {self._left}")
                 return
             await asyncio.sleep(1)
 

@@ -151,6 +151,11 @@ class Ledger:
         self.decisions.append((dispatch, outcome))
         self.note("decided", None, dispatch=dispatch, outcome=outcome, why=why)
 
+    def figures(self) -> tuple[int, int]:
+        """How far it has come: deliveries, and statuses that came back."""
+        receipts = [receipt for one in self.postings for receipt in one.receipts.values()]
+        return sum(one.arrived is not None for one in receipts), sum(len(one.seen) for one in receipts)
+
     @property
     def under_way(self) -> int:
         """Documents handed over, or about to be, that have not come to their end; those that wait for another left out."""

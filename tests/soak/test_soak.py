@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.process, pytest.mark.postgres]
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ("--documents", "30", "--storm", "12", "--kill-every", "4", "--calm", "120", "--large", "0.3", "--forked")
+SHORT = ("--documents", "30", "--storm", "12", "--kill-every", "4", "--calm", "60", "--large", "0.3", "--forked")
 BOUND = 400
 """Seconds; it takes a tenth of that on two cores of its own."""
 
