@@ -54,11 +54,6 @@ class Postgres:
         """Remove a database, whoever is still connected."""
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
-    @property
-    def stopped(self) -> bool:
-        """Whether it was stopped and not started again."""
-        return self._process is None
-
     def start(self) -> None:
         """Start the server (again) and wait until it answers."""
         command = [

@@ -28,6 +28,8 @@ from bench.soak.verify import Evidence, verify
 from bench.soak.world import World, world
 
 _PROGRESS_SECONDS = 5.0
+_MOST_CALMS = 5
+"""How many times the time without progress all of the end may take."""
 
 
 class Soak:
@@ -42,6 +44,7 @@ class Soak:
         self._began = time.monotonic()
         self._chance = random.Random(f"{wanted.seed} days")
         self._left = ""
+        self._followers: list[asyncio.Task[None]] = []
 
     async def run(self) -> dict[str, list[str]]:
         """From the start of the processes to the verdict. Raises Stuck when the world cannot be had."""
@@ -68,10 +71,11 @@ class Soak:
                 await self._until_calm(made, people, background)
                 await self._last_events(systems)
             finally:
-                for task in background:
+                playing = [*background, *self._followers]
+                for task in playing:
                     task.cancel()
-                await asyncio.gather(*background, return_exceptions=True)
-            found = verify(await self._evidence(made, systems, faults))
+                await asyncio.gather(*playing, return_exceptions=True)
+            found = verify(await self._evidence(made, systems, faults, storm))
             self._print(made, callers, people, storm, faults, found)
             for caller in callers.values():
                 await caller.close()
@@ -103,7 +107,10 @@ class Soak:
         report.say(f"{time.monotonic() - self._began:6.0f} s  the storm is over; everything has to come to its end")
 
     async def _hand_over(self, systems: dict[str, DocumentSystem]) -> None:
-        """All documents, spread over the storm, no more than the window under way at a time; until all are accepted."""
+        """All documents, spread over the storm, no more than the window under way at a time; until they are accepted.
+
+        Those that are about another follow when that one has come to its end, be it after the storm.
+        """
         waits = sorted(self._chance.uniform(0, self._options.storm * 0.9) for _ in range(self._options.documents))
         bound = self._began + self._options.seconds
         start = time.monotonic()
@@ -116,38 +123,50 @@ class Soak:
                     report.say("the time is over: no more documents are handed over")
                     return
                 self._ledger.add(posting)
-                tasks.create_task(self._one(posting, systems[agency_of(posting.sender).name], bound))
+                system = systems[agency_of(posting.sender).name]
+                if posting.of is None:
+                    tasks.create_task(self._one(posting, system))
+                else:
+                    self._followers.append(asyncio.create_task(self._follow(posting, posting.of, system, bound)))
 
-    async def _one(self, posting: Posting, system: DocumentSystem, bound: float) -> None:
-        """One that is about another waits until that one has come to its end."""
-        while posting.of is not None and not posting.of.finished:
-            if time.monotonic() > bound:
-                return
-            await asyncio.sleep(0.2)
+    async def _one(self, posting: Posting, system: DocumentSystem) -> None:
         contents = await asyncio.to_thread(self._corpus.contents, posting)
         try:
             await system.hand_over(posting, contents)
         except Unwilling as error:
             self._ledger.fault(str(error))
 
+    async def _follow(self, posting: Posting, about: Posting, system: DocumentSystem, bound: float) -> None:
+        while not about.finished:
+            if time.monotonic() > bound:
+                self._ledger.withdraw(posting)
+                return
+            await asyncio.sleep(0.2)
+        await self._one(posting, system)
+
     async def _until_calm(self, made: World, people: list[Person], background: list["asyncio.Task[None]"]) -> None:
-        """Until nothing is under way anywhere, or the time for it is over."""
-        deadline = time.monotonic() + self._options.calm
+        """Until nothing is under way anywhere, or nothing more has come of it for long."""
+        began = moved = time.monotonic()
+        before: tuple[object, ...] = ()
         while True:
-            for task in background:
+            for task in [*background, *self._followers]:
                 if task.done():
                     task.result()
             self._left = await self._under_way(made, people)
             if not self._left:
                 return
-            if time.monotonic() > deadline:
-                report.say(f"it did not come to its end within {self._options.calm:g} s; left: {self._left}")
+            now = (self._left, *self._ledger.figures())
+            if now != before:
+                before, moved = now, time.monotonic()
+            calm = self._options.calm
+            if time.monotonic() > min(moved + calm, began + _MOST_CALMS * calm):
+                report.say(f"it did not come to its end: nothing new for {calm:g} s; left: {self._left}")
                 return
             await asyncio.sleep(1)
 
     async def _under_way(self, made: World, people: list[Person]) -> str:
         """What there is still to be done, in words; nothing when all is done."""
-        unfinished = sum(not one.finished for one in self._ledger.postings if one.posted)
+        unfinished = sum(not one.finished for one in self._ledger.postings)
         if unfinished:
             return f"{unfinished} documents"
         for agency in made.agencies:
@@ -171,7 +190,7 @@ class Soak:
                     while last not in system.seqs:
                         await asyncio.sleep(0.1)
 
-    async def _evidence(self, made: World, systems: list[DocumentSystem], faults: AxisFaults) -> Evidence:
+    async def _evidence(self, made: World, systems: list[DocumentSystem], faults: AxisFaults, storm: Storm) -> Evidence:
         by_name = {one.cast.name: one for one in systems}
         shown: dict[int, Json] = {}
         for posting in self._ledger.postings:
@@ -191,6 +210,7 @@ class Soak:
             systems=by_name,
             hooks=self._hooks,
             garbage=frozenset(faults.garbage),
+            deaths=storm.deaths,
         )
 
     async def _tell(self, storm: Storm, faults: AxisFaults) -> None:

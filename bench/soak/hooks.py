@@ -23,7 +23,7 @@ which an operator has to resume, and nothing would be proved by it."""
 
 
 @dataclass
-class _Told:
+class Told:
     """What one endpoint was told and said 2xx to."""
 
     seqs: set[int] = field(default_factory=set)
@@ -36,7 +36,7 @@ class Hooks:
     def __init__(self, ledger: Ledger, seed: int) -> None:
         self.failing = False
         self.harm: Counter[str] = Counter()
-        self.told: dict[str, _Told] = {}
+        self.told: dict[str, Told] = {}
         self._ledger = ledger
         self._chance = random.Random(f"{seed} hooks")
         self._port = free_port()
@@ -125,7 +125,7 @@ class Hooks:
             self._ledger.fault(f"a webhook call to {unit} bears no signature of ours")
             return
         event: Json = json.loads(body)["data"]
-        told = self.told.setdefault(unit, _Told())
+        told = self.told.setdefault(unit, Told())
         seq, chain = int(event["seq"]), event["document"] or ""
         if seq not in told.seqs and chain and seq < told.last_of.get(chain, 0):
             self._ledger.fault(f"{unit} was told of event {seq} of {chain} after {told.last_of[chain]}")

@@ -75,6 +75,7 @@ class Ledger:
         self.wrong: list[str] = []
         self.decisions: list[tuple[str, str]] = []
         self.counts: dict[str, int] = {}
+        self._open: list[Posting] = []
         self._by_subject: dict[str, Posting] = {}
         self._by_id: dict[str, Posting] = {}
         self._out = path.open("a", encoding="utf-8")
@@ -82,9 +83,16 @@ class Ledger:
     def add(self, posting: Posting) -> None:
         """A document that will be handed over."""
         self.postings.append(posting)
+        self._open.append(posting)
         self._by_subject[posting.subject] = posting
         for unit in posting.recipients:
             posting.receipts[unit] = Receipt(unit=unit)
+
+    def withdraw(self, posting: Posting) -> None:
+        """It will not be handed over after all."""
+        self.postings.remove(posting)
+        self._open.remove(posting)
+        del self._by_subject[posting.subject]
 
     def posting(self, posting: Posting) -> None:
         """Its files are known, and the first attempt to hand it over begins."""
@@ -143,10 +151,16 @@ class Ledger:
         self.decisions.append((dispatch, outcome))
         self.note("decided", None, dispatch=dispatch, outcome=outcome, why=why)
 
+    def figures(self) -> tuple[int, int]:
+        """How far it has come: deliveries, and statuses that came back."""
+        receipts = [receipt for one in self.postings for receipt in one.receipts.values()]
+        return sum(one.arrived is not None for one in receipts), sum(len(one.seen) for one in receipts)
+
     @property
     def under_way(self) -> int:
         """Documents handed over, or about to be, that have not come to their end; those that wait for another left out."""
-        return sum(not one.finished and (one.of is None or one.posted is not None) for one in self.postings)
+        self._open = [one for one in self._open if not one.finished]
+        return sum(one.of is None or one.posted is not None for one in self._open)
 
     def by_subject(self, subject: str | None) -> Posting | None:
         """The posting of this subject."""

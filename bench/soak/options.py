@@ -18,8 +18,8 @@ class Options:
     """Documents are handed over spread over this time; faults and kills go on as long."""
     seconds: float = 900.0
     """After this no more documents are handed over, so that the whole ends."""
-    calm: float = 240.0
-    """Bound of the time without faults in which everything has to come to its end."""
+    calm: float = 90.0
+    """After the storm everything has to come to its end; it is given up when nothing more happens for so long."""
     window: int = 60
     """Documents under way at a time."""
     kill_every: float = 9.0
@@ -48,7 +48,9 @@ def options(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, help="of chance: the same draws again (what meets what still varies)")
     parser.add_argument("--storm", type=float, default=default.storm, help="seconds over which they are handed over")
     parser.add_argument("--seconds", type=float, default=default.seconds, help="after so many none is handed over")
-    parser.add_argument("--calm", type=float, default=default.calm, help="seconds for everything to end, at the most")
+    parser.add_argument(
+        "--calm", type=float, default=default.calm, help="seconds without progress after which the end is given up"
+    )
     parser.add_argument("--window", type=int, default=default.window, help="documents under way at a time")
     parser.add_argument("--kill-every", type=float, default=default.kill_every, help="seconds between kills, about")
     parser.add_argument("--no-kills", action="store_true", help="no process dies, PostgreSQL stays up")

@@ -4,9 +4,10 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
+import httpx2
 import psycopg
 
 from bench.soak.faults import AxisFaults
@@ -22,7 +23,7 @@ _DEAD_SECONDS = (0.0, 1.5)
 _WEIGHTS = {"node": 45, "worker": 30, "postgres fast": 12, "postgres immediate": 13}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Death:
     """One kill and what it took to get over it (seconds; None: not within the bound).
 
@@ -48,6 +49,7 @@ class Storm:
         self._ledger = ledger
         self._options = options
         self._chance = random.Random(f"{options.seed} kills")
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def rage(self) -> None:
         """Until cancelled."""
@@ -61,15 +63,17 @@ class Storm:
             tasks.create_task(_for_ever())  # it ends when it is told to
 
     async def abate(self) -> None:
-        """No more harm; what lies dead is started again."""
+        """No more harm, and everybody gets over the last deaths; nobody may have ended of himself."""
         self._world.wire.cutting = False
         self._hooks.failing = False
         await self._faults.off()
-        if self._world.postgres.stopped:
-            self._world.postgres.start()
+        while self._watching:
+            await asyncio.gather(*self._watching)
+            self._watching = {task for task in self._watching if not task.done()}
         for agency in self._world.agencies:
             for program in agency.programs:
                 if program.died():
+                    self._ledger.fault(f"{program.name} ended by itself; see {program.log}")
                     program.start()
 
     async def _bewitch(self) -> None:
@@ -83,54 +87,59 @@ class Storm:
             await asyncio.sleep(self._chance.uniform(0.5 * mean, 1.5 * mean))
             what = self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
             agency = self._chance.choice(self._world.agencies)
-            at = time.time()
             if what == "node":
-                death = await self._kill_program(agency, self._chance.choice(agency.nodes))
+                killing = self._kill_program(agency, self._chance.choice(agency.nodes))
             elif what == "worker":
-                death = await self._kill_program(agency, self._chance.choice(agency.workers))
+                killing = self._kill_program(agency, self._chance.choice(agency.workers))
             else:
-                death = await self._restart_postgres(what)
-            self.deaths.append(death)
-            self._ledger.note("death", None, name=death.what, seconds=time.time() - at)
+                killing = self._restart_postgres(what)
+            await asyncio.shield(self._watched(killing))  # what was begun is brought to its end
 
-    async def _kill_program(self, agency: Agency, program: Program) -> Death:
+    def _watched(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._watching.add(task)
+        return task
+
+    async def _kill_program(self, agency: Agency, program: Program) -> None:
         began, at, pid = time.monotonic(), time.time(), program.pid
         said = len(program.log.read_text(errors="replace"))
         program.kill()
         self._ledger.note("killed", None, name=program.name, pid=pid)
         held = await asyncio.to_thread(_held_by, agency.database_url, pid)
-        await asyncio.sleep(self._chance.uniform(*_DEAD_SECONDS))
+        away = self._chance.uniform(*_DEAD_SECONDS)
+        death = Death(what=program.name, at=at, held=len(held), answering=None, taken_over=None)
+        self._watched(self._watch(death, agency, pid, held, began))
+        await asyncio.sleep(away)
         program.start()
         if program in agency.nodes:
             await program.until_said("gateway ready on ", said)
-        answering = time.monotonic() - began
+        death.answering = time.monotonic() - began
 
-        def taken_over() -> bool:
-            return not _still_held(agency.database_url, pid, held)
+    async def _watch(self, death: Death, agency: Agency, pid: int, held: dict[str, int], began: float) -> None:
+        self.deaths.append(death)
+        while time.monotonic() - began < _RECOVERY_SECONDS:
+            try:
+                if not await asyncio.to_thread(_still_held, agency.database_url, pid, held):
+                    death.taken_over = time.monotonic() - began
+                    return
+            except psycopg.OperationalError:
+                pass  # PostgreSQL is being restarted: it is asked again
+            await asyncio.sleep(0.1)
 
-        return Death(
-            what=program.name,
-            at=at,
-            held=len(held),
-            answering=answering,
-            taken_over=await _until(taken_over, began),
-        )
-
-    async def _restart_postgres(self, how: str) -> Death:
+    async def _restart_postgres(self, how: str) -> None:
         began, at = time.monotonic(), time.time()
         self._ledger.note("killed", None, name=how)
+        death = Death(what=how, at=at, held=0, answering=None, taken_over=None)
+        self.deaths.append(death)
         number = signal.SIGINT if how == "postgres fast" else signal.SIGQUIT
         await asyncio.to_thread(self._world.postgres.stop, number)
         await asyncio.sleep(self._chance.uniform(*_DEAD_SECONDS))
         self._world.postgres.start()
-        answering = None
-        deadline = began + _RECOVERY_SECONDS
-        while answering is None and time.monotonic() < deadline:
+        while time.monotonic() - began < _RECOVERY_SECONDS:
             if await self._all_answer():
-                answering = time.monotonic() - began
-            else:
-                await asyncio.sleep(0.05)
-        return Death(what=how, at=at, held=0, answering=answering, taken_over=answering)
+                death.answering = death.taken_over = time.monotonic() - began
+                return
+            await asyncio.sleep(0.05)
 
     async def _all_answer(self) -> bool:
         for agency in self._world.agencies:
@@ -138,7 +147,7 @@ class Storm:
                 headers = {"Authorization": f"Bearer {agency.key}"}
                 try:
                     answer = await self._world.http.get(f"{address}/v1/documents?limit=1", headers=headers)
-                except OSError:
+                except httpx2.TransportError:
                     return False
                 if answer.status_code != 200:
                     return False
@@ -161,11 +170,3 @@ def _held_by(url: str, pid: int) -> dict[str, int]:
 def _still_held(url: str, pid: int, held: dict[str, int]) -> bool:
     now = _held_by(url, pid)
     return any(now.get(job) == token for job, token in held.items())
-
-
-async def _until(happened: Callable[[], bool], began: float) -> float | None:
-    while time.monotonic() - began < _RECOVERY_SECONDS:
-        if await asyncio.to_thread(happened):
-            return time.monotonic() - began
-        await asyncio.sleep(0.1)
-    return None

@@ -5,7 +5,7 @@ a person said "send it again", by what the line itself saw; and the axis may hol
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from bench.soak.corpus import NEW
 from bench.soak.framing import Exchange
 from bench.soak.hooks import Hooks
 from bench.soak.ledger import Ledger, Posting
+from bench.soak.storm import Death
 from bench.soak.systems import DocumentSystem
 from bench.soak.wire import Wire, was_refused
 from bench.soak.world import STATUS_REPEATS
@@ -40,6 +41,7 @@ class Evidence:
     hooks: Hooks
     garbage: frozenset[str]
     """Items of the axis that are no packets."""
+    deaths: Sequence[Death]
 
 
 def verify(evidence: Evidence) -> dict[str, list[str]]:
@@ -50,6 +52,7 @@ def verify(evidence: Evidence) -> dict[str, list[str]]:
 def _delivered(found: Evidence) -> Iterator[str]:
     for posting in found.ledger.postings:
         if posting.posted is None:
+            yield f"{_name(posting)} was never handed over"
             continue
         if posting.accepted is None:
             yield f"{_name(posting)} was never accepted"
@@ -170,11 +173,11 @@ def _decided_truly(found: Evidence) -> Iterator[str]:
 
 def _no_early_01(found: Evidence) -> Iterator[str]:
     """The first 01 of a recipient leaves after its document system has begun to say that it has the document."""
-    begun = {
-        (posting.document_id, receipt.unit, posting.business): receipt.begun
-        for posting in found.ledger.postings
-        for receipt in posting.receipts.values()
-    }
+    begun: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for posting in found.ledger.postings:
+        for receipt in posting.receipts.values():
+            if receipt.begun is not None:
+                begun[posting.document_id or "", receipt.unit].append(receipt.begun)
     first: dict[tuple[str, str], float] = {}
     for packet in found.axis["packets"]:
         if packet["kind"] != "status" or packet["status_code"] != "01" or not packet["system_id"]:
@@ -184,10 +187,7 @@ def _no_early_01(found: Evidence) -> Iterator[str]:
         key = packet["document_id"], packet["from_code"]
         first[key] = min([*(one.began for one in sends), first.get(key, float("inf"))])
     for (document_id, code), at in first.items():
-        unit = _unit_of(code)
-        times = [
-            time for (id, whose, _), time in begun.items() if id == document_id and whose == unit and time is not None
-        ]
+        times = begun[document_id, _unit_of(code)]
         if not times or at < min(times):
             yield f"01 of {code} about {document_id} left at {_time(at)}, before it was handed over"
 
@@ -250,6 +250,12 @@ def _notices_claimed(found: Evidence, agency: str, feed: list[Json]) -> Iterator
             yield f"the inbox of {unit} never offered {sorted(missing)[:10]} ({len(missing)} in all)"
 
 
+def _got_over(found: Evidence) -> Iterator[str]:
+    for death in found.deaths:
+        if death.answering is None or death.taken_over is None:
+            yield f"the death of {death.what} at {_time(death.at)}: {death}"
+
+
 def _ledger_is_clean(found: Evidence) -> Iterator[str]:
     yield from found.ledger.wrong
 
@@ -266,6 +272,7 @@ CHECKS = {
     "no 01 before hand-over": _no_early_01,
     "every status reached its sender": _statuses_came_back,
     "every event was told": _everything_told,
+    "every death was got over": _got_over,
     "no job and no dispatch is left over": _nothing_left,
 }
 
