@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
 
 from gateway.evidence.contents import LOG, Contents, Log, LogEntry, LogRun
 from gateway.evidence.entry import digest, linked
@@ -19,10 +18,9 @@ def check_log(log: Log, contents: Contents | None, outside: Sequence[Head]) -> l
             found.append(flaw("entry_changed", str(entry.seq)))
         by_seq[entry.seq] = entry
     reached: set[int] = set()
-    known = {head.day: head for head in outside}
     for run in log.runs:
         found += _followed(run, by_seq, reached)
-        found += _anchored(run, known, compared=bool(outside))
+        found += _anchored(run, outside)
     found += [note("no_way_to_head", str(seq)) for seq in sorted(set(by_seq) - reached)]
     if log.waiting:
         found.append(note("waiting", str(len(log.waiting))))
@@ -49,16 +47,17 @@ def _followed(run: LogRun, entries: dict[int, LogEntry], reached: set[int]) -> l
     return found
 
 
-def _anchored(run: LogRun, known: dict[date | None, Head], *, compared: bool) -> list[Remark]:
+def _anchored(run: LogRun, outside: Sequence[Head]) -> list[Remark]:
+    """Whether the head is one that was kept elsewhere; after a restore a day may have been closed twice."""
     where = f"{run.head.day or '-'} {run.head.seq}"
     if run.head.day is None:
         return [note("no_daily_head", where)]
-    if not compared:
+    if not outside:
         return [note("head_not_compared", where)]
-    head = known.get(run.head.day)
-    if head is None:
+    of_the_day = [(head.seq, head.hash) for head in outside if head.day == run.head.day]
+    if not of_the_day:
         return [note("head_not_known", where)]
-    return [] if (head.seq, head.hash) == (run.head.seq, run.head.hash) else [flaw("head_differs", where)]
+    return [] if (run.head.seq, run.head.hash) in of_the_day else [flaw("head_differs", where)]
 
 
 def _compared(bodies: Sequence[str], contents: Contents) -> list[Remark]:

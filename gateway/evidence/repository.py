@@ -69,6 +69,9 @@ evidence_day_table = Table(
 
 _THE_ONE = 1
 
+# made once, and without RETURNING: every announcement runs it
+_ADD = evidence_log_table.insert().inline()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchained:
@@ -80,7 +83,7 @@ class Unchained:
 
 async def add(tx: Transaction, *, at: datetime, document_id: str | None, subject: str | None, body: str) -> None:
     """Write an entry down, in the transaction in which it happened."""
-    await tx.execute(insert(evidence_log_table).values(at=at, document_id=document_id, subject=subject, body=body))
+    await tx.execute(_ADD, {"at": at, "document_id": document_id, "subject": subject, "body": body})
 
 
 async def unchained(tx: Transaction, limit: int) -> list[Unchained]:

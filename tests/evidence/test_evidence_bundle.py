@@ -76,6 +76,11 @@ def test_a_head_kept_elsewhere_that_differs_is_named() -> None:
     assert flaws(bundle(), replace(log()[1], hash="0" * 64)) == {"head_differs"}
 
 
+def test_a_day_that_was_closed_again_after_a_restore_has_two_heads() -> None:
+    head = log()[1]
+    assert check(bundle(), head, replace(head, seq=9, hash="0" * 64)).remarks == ()
+
+
 def test_a_packet_that_is_lost_is_told_and_hides_nothing_else() -> None:
     whole = gathered()
     lost = replace(whole.packets[0], blob=Blob(key=f"00/00/{'0' * 64}", sha256="0" * 64, size=1))
