@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.samples import KB, Kind, Sample
+from bench.signed import SignedEngine
 from bench.ways import Engine, PlainTree, Tidy, Way, prepare
 
 WARM = 10 * KB
@@ -51,13 +52,22 @@ def _measure(work: Callable[[Sample], Tidy], sample: Sample) -> int:
 
 def _main(way: str, work: str, kind: str, size: str, folder: str) -> None:
     sample = Sample(kind=Kind(kind), size=int(size), folder=Path(folder))
-    doer: Way = Engine(sample.folder) if way == "engine" else PlainTree()
+    doer = _way(way, sample.folder)
     works: dict[str, Callable[[Sample], Tidy]] = {
         "build": doer.build,
         "one_line": lambda one: doer.read(one, one.one_line),
         "wrapped": lambda one: doer.read(one, one.wrapped),
     }
     print(_measure(works[work], sample))
+
+
+def _way(name: str, folder: Path) -> Way:
+    match name:
+        case "engine":
+            return Engine(folder)
+        case "signed":
+            return SignedEngine(folder)
+    return PlainTree()
 
 
 if __name__ == "__main__":

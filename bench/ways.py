@@ -83,20 +83,19 @@ class Engine:
     """The gateway's own packet engine, into its own blob folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._blobs = FolderBlobs(folder / "blobs")
-        self._folder = folder
+        self.blobs = FolderBlobs(folder / "blobs")
 
     def build(self, sample: Sample) -> Tidy:
         """As `documents` builds a packet."""
-        out = self._blobs.create()
-        write_document(HEADER, [_file_to_send(sample)], out)
+        out = self.blobs.create()
+        write_document(HEADER, [file_to_send(sample)], out)
         assert out.sha256
         return out.discard
 
     def read(self, sample: Sample, packet: Path) -> Tidy:
         """As `documents` reads an arrival."""
         with packet.open("rb", buffering=0) as stream:
-            read = read_packet(stream, self._blobs, today=DAY)
+            read = read_packet(stream, self.blobs, today=DAY)
         assert read.attachments[0].size == sample.size
         return read.discard
 
@@ -106,7 +105,7 @@ class Engine:
             wanted = hashlib.file_digest(file, "sha256").hexdigest()
         for packet in (sample.one_line, sample.wrapped):
             with packet.open("rb") as stream:
-                read = read_packet(stream, self._blobs, today=DAY)
+                read = read_packet(stream, self.blobs, today=DAY)
             read.discard()
             if read.attachments[0].sha256 != wanted or not read.readable:
                 raise AssertionError(f"{packet.name} does not give the file back: {read.findings}")
@@ -161,11 +160,11 @@ def prepare(sample: Sample, engine_folder: Path) -> None:
     """Make the sample's file and packets, and show once that the engine gives the file back."""
     sample.write_file()
     with sample.one_line.open("wb") as out:
-        write_document(header(), [_file_to_send(sample)], out)
+        write_document(header(), [file_to_send(sample)], out)
     sample.write_derived()
     empty = sample.one_line.with_suffix(".empty")
     with empty.open("wb") as out:
-        write_document(header(), [_file_to_send(Sample(kind=sample.kind, size=0, folder=_emptied(sample)))], out)
+        write_document(header(), [file_to_send(Sample(kind=sample.kind, size=0, folder=_emptied(sample)))], out)
     Engine(engine_folder).check(sample)
 
 
@@ -185,7 +184,7 @@ class _File:
         return self.path.open("rb")
 
 
-def _file_to_send(sample: Sample) -> FileToSend:
+def file_to_send(sample: Sample) -> FileToSend:
     return FileToSend(
         attachment_name=f"phu-luc-1.{sample.kind.value}",
         source=_File(sample.file, sample.size),

@@ -20,7 +20,7 @@ from gateway.store import FolderBlobs, Store, StoreSettings, metadata, migrate
 # `make test` looks at few examples of each property; HYPOTHESIS_PROFILE=thorough or exhaustive at many, by hand.
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
-hypothesis.settings.register_profile("exhaustive", max_examples=10_000, deadline=None)
+hypothesis.settings.register_profile("exhaustive", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 DATABASES = [

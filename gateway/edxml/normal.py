@@ -75,7 +75,10 @@ def same_meaning(one: NormalForm, other: NormalForm) -> bool:
 
 def normal_text(text: str) -> str:
     """NFC; runs of space, tab, CR and LF as one space; trimmed."""
-    return _BLANK_RUN.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+    text = unicodedata.normalize("NFC", text)
+    if "  " in text or not text.isprintable():  # as hardly any is: the expression takes ten times as long
+        text = _BLANK_RUN.sub(" ", text)
+    return text.strip(" ")
 
 
 _BLANK_RUN = re.compile("[ \t\r\n]+")

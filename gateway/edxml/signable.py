@@ -6,7 +6,6 @@ A signature over anything else would be found broken by an honest receiver (pack
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from gateway.edxml import layout
 from gateway.edxml.checks import FileFacts
 from gateway.edxml.fields import ATTACHMENT_NAME, FIELDS
 from gateway.edxml.findings import Finding, Severity
@@ -21,7 +20,7 @@ from gateway.edxml.normal import (
     normal_text,
 )
 from gateway.edxml.rules import capital, finding
-from gateway.edxml.survival import rewritten, survive, unsure
+from gateway.edxml.survival import leaves_of, rewritten, survive, unsure
 from gateway.problems import Text
 
 
@@ -38,10 +37,11 @@ def signable_form(packet: DocumentPacket | StatusPacket, files: Sequence[FileDig
 
     Raises Unsignable for a field that would not arrive as it is, or that two sides may not take for the same.
     """
-    found = list(_controls(packet, files))
-    if found and any(_has_surrogate(node.text) for node in _leaves(packet)):
+    leaves = list(leaves_of(packet))
+    found = list(_unread(leaves, files))
+    if found and any(_has_surrogate(node.text) for node in leaves):
         raise Unsignable(found)
-    found += unsure(packet, [FileFacts(attachment_name=file.name, size=file.size) for file in files])
+    found += unsure(packet, [FileFacts(attachment_name=file.name, size=file.size) for file in files], leaves)
     form = normal_form(packet, files)
     if normal_form(survive(packet), files) != form:
         found += _changed(packet) or [_CHANGED_SOMEWHERE]
@@ -71,8 +71,8 @@ _CHANGED_SOMEWHERE = Finding(
 
 def _changed(packet: DocumentPacket | StatusPacket) -> list[Finding]:
     """Of what the axis writes otherwise, what changes the normal form."""
-    after = {node.pointer: normal_text(node.text) for node in _leaves(survive(packet))}
-    before = {node.pointer: normal_text(node.text) for node in _leaves(packet)}
+    after = {node.pointer: normal_text(node.text) for node in leaves_of(survive(packet))}
+    before = {node.pointer: normal_text(node.text) for node in leaves_of(packet)}
     return [
         each
         for each in rewritten(packet)
@@ -81,11 +81,12 @@ def _changed(packet: DocumentPacket | StatusPacket) -> list[Finding]:
     ]
 
 
-def _controls(packet: DocumentPacket | StatusPacket, files: Sequence[FileDigest]) -> Iterator[Finding]:
-    for node in _leaves(packet):
+def _unread(leaves: Sequence[Node], files: Sequence[FileDigest]) -> Iterator[Finding]:
+    """What a receiver would not read as it is written."""
+    for node in leaves:
         if node.pointer.startswith(_HOPS):
             continue
-        if (why := _unread(node)) is not None:
+        if (why := _reason(node)) is not None:
             field = FIELDS[node.path]
             yield _finding(node.path, node.pointer, field.vi, field.en, why)
     for at, file in enumerate(files):
@@ -97,7 +98,7 @@ def _controls(packet: DocumentPacket | StatusPacket, files: Sequence[FileDigest]
             yield _finding("Attachment.Description", pointer, "mô tả của tệp", "description of the attachment")
 
 
-def _unread(node: Node) -> Text | None:
+def _reason(node: Node) -> Text | None:
     """Why a receiver would not read the value as it is; None for nearly all."""
     if _has_control(node.text):
         return _CONTROL
@@ -116,14 +117,6 @@ _NULL = Text("là chữ “null”, bên nhận coi như không có", "is the wo
 def _finding(path: str, pointer: str, vi: str, en: str, why: Text = _CONTROL) -> Finding:
     text = Text(f"{capital(vi)} {why.vi}.", f"The {en} {why.en}.")
     return finding("L", path, pointer, text)
-
-
-def _leaves(packet: DocumentPacket | StatusPacket) -> Iterator[Node]:
-    if isinstance(packet, StatusPacket):
-        yield from layout.leaves(layout.status_header(packet))
-    else:
-        yield from layout.leaves(layout.document_header(packet))
-        yield from layout.leaves(layout.trace_header_list(packet))
 
 
 def _has_control(text: str) -> bool:

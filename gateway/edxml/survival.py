@@ -13,6 +13,7 @@ from gateway.edxml import layout
 from gateway.edxml.checks import FileFacts
 from gateway.edxml.fields import ATTACHMENT_NAME, FIELDS
 from gateway.edxml.findings import Finding, Severity
+from gateway.edxml.layout import Node
 from gateway.edxml.model import (
     Bussiness,
     BussinessDocumentInfo,
@@ -83,7 +84,7 @@ def lost(packet: DocumentPacket | StatusPacket, files: Sequence[FileFacts] = ())
 
     White space around a value is not told: our writer never writes it.
     """
-    return (*rewritten(packet), *unsure(packet, files))
+    return (*rewritten(packet), *unsure(packet, files, list(leaves_of(packet))))
 
 
 def rewritten(packet: DocumentPacket | StatusPacket) -> tuple[Finding, ...]:
@@ -95,10 +96,24 @@ def rewritten(packet: DocumentPacket | StatusPacket) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def unsure(packet: DocumentPacket | StatusPacket, files: Sequence[FileFacts] = ()) -> tuple[Finding, ...]:
-    """A warning for each value that two sides may not take for the same, although it may well arrive."""
+def unsure(
+    packet: DocumentPacket | StatusPacket, files: Sequence[FileFacts], leaves: Sequence[Node]
+) -> tuple[Finding, ...]:
+    """A warning for each value that two sides may not take for the same, although it may well arrive.
+
+    `leaves` are those of the packet (`leaves_of`), which whoever calls has at hand.
+    """
     marked = _marked_receivers(packet) if isinstance(packet, DocumentPacket) else ()
-    return (*_unassigned(packet), *marked, *_opened_files(files))
+    return (*_unassigned(leaves), *marked, *_opened_files(files))
+
+
+def leaves_of(packet: DocumentPacket | StatusPacket) -> Iterator[Node]:
+    """Every leaf of the header and of TraceHeaderList, in wire order."""
+    if isinstance(packet, StatusPacket):
+        yield from layout.leaves(layout.status_header(packet))
+    else:
+        yield from layout.leaves(layout.document_header(packet))
+        yield from layout.leaves(layout.trace_header_list(packet))
 
 
 _W = TypeVar("_W", bound=Wire)
@@ -324,15 +339,8 @@ def _marked_receivers(packet: DocumentPacket) -> Iterator[Finding]:
             )
 
 
-def _unassigned(packet: DocumentPacket | StatusPacket) -> Iterator[Finding]:
-    if isinstance(packet, StatusPacket):
-        nodes = list(layout.leaves(layout.status_header(packet)))
-    else:
-        nodes = [
-            *layout.leaves(layout.document_header(packet)),
-            *layout.leaves(layout.trace_header_list(packet)),
-        ]
-    for node in nodes:
+def _unassigned(leaves: Sequence[Node]) -> Iterator[Finding]:
+    for node in leaves:
         if not node.text.isprintable() and any(unicodedata.category(character) == "Cn" for character in node.text):
             yield _lost(node.path, node.pointer, _UNASSIGNED)
 

@@ -28,8 +28,8 @@ class Compared:
 
     @property
     def intact(self) -> bool | None:
-        """Whether every covered part agrees; None when one could not be read and none disagrees."""
-        answers = [part.intact for part in self.parts if part.covered]
+        """Whether every covered part agrees; None when one, or the packet, could not be read and none disagrees."""
+        answers = [part.intact for part in self.parts if part.covered] or [None]
         if False in answers:
             return False
         return None if None in answers else True

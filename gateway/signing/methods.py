@@ -53,10 +53,10 @@ def verifies(
     if algorithm not in methods_of(public) or len(value) != value_bytes(public):
         return False
     # written anew: xmlsec sees the key's numbers, never what a stranger encoded
-    spki = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    spki = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     context = xmlsec.SignatureContext()  # good for one use
     try:
-        context.key = xmlsec.Key.from_memory(spki, constants.KeyDataFormatPem)
+        context.key = xmlsec.Key.from_memory(spki, constants.KeyDataFormatDer)
         context.verify_binary(message, TRANSFORMS[algorithm], value)
     except xmlsec.Error:
         return False

@@ -189,18 +189,21 @@ class _Grammar:
 
     def __init__(self, signature: etree._Element) -> None:
         name = etree.QName(signature)
-        self._namespace = name.namespace or ""
-        if name.localname != "Signature" or self._namespace not in _NAMESPACES:
+        if name.localname != "Signature" or (name.namespace or "") not in _NAMESPACES:
             raise Malformed("grammar")
+        self._space = f"{{{name.namespace}}}" if name.namespace else ""
 
     def children(self, parent: etree._Element, *names: object) -> list[etree._Element]:
-        """The children, which are those named, in order; after `...` any number of References. No attributes, no text."""
+        """The children, which are those named in the Signature's own namespace, in order. No attributes, no text.
+
+        `...` stands for any number of References, at least one.
+        """
         if parent.attrib:
             raise Malformed("grammar")
         self._blank(parent.text)
         found = list(parent)
         wanted = [*names[:-1], *["Reference"] * max(len(found) - len(names) + 1, 1)] if names[-1] is ... else names
-        if [self._local(child) for child in found] != list(wanted):
+        if [child.tag for child in found] != [f"{self._space}{name}" for name in wanted]:
             raise Malformed("grammar")
         for child in found:
             self._blank(child.tail)
@@ -240,11 +243,6 @@ class _Grammar:
         if len(digest) != hashlib.sha256().digest_size:
             raise Malformed("digest_length")
         return uri, self.algorithm(transform), digest
-
-    def _local(self, element: etree._Element) -> str | None:
-        """The local name of an element in the Signature's own namespace."""
-        name = etree.QName(element)
-        return name.localname if (name.namespace or "") == self._namespace else None
 
     @staticmethod
     def _blank(text: str | None) -> None:

@@ -297,3 +297,110 @@ def test_a_packet_may_go_to_standard_output(gateway: Gateway) -> None:
 def test_what_a_file_system_cannot_take_leaves_nothing_half_written(gateway: Gateway, tmp_path: Path) -> None:
     result = gateway("packet", "build", "-", "--out", "no/such/folder.edxml", input=minimal())
     assert (result.exit_code, "system.refused" in result.stderr) == (1, True)
+
+
+# Signing and verifying.
+
+SIGNING = DATA / "signature" / "keys"
+SIGNATURE_FACTS = {
+    "present",
+    "well_formed",
+    "intact",
+    "covers",
+    "algorithm",
+    "certificate",
+    "trusted",
+    "speaks_for_sender",
+    "addressed_to_us",
+    "reasons",
+}
+
+
+def signed(gateway: Gateway, tmp_path: Path, key: str, *files: Path) -> Path:
+    """A packet built of one of ours, with the key of that name."""
+    printed = tmp_path / "document.json"
+    printed.write_text(json.dumps(read(gateway, NEW if files else STATUS)))
+    out = tmp_path / "signed.edxml"
+    attached = [argument for one in files for argument in ("--attach", one)]
+    keys = ("--sign-key", SIGNING / f"{key}.key.pem", "--sign-cert", SIGNING / f"{key}.crt.pem")
+    result = gateway("packet", "build", printed, "--out", out, *attached, *keys)
+    assert result.exit_code == 0, result.stderr
+    return out
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"), [("rsa", "rsa-sha256"), ("p256", "ecdsa-sha256"), ("p384", "ecdsa-sha384")]
+)
+def test_a_packet_is_signed_and_verified(gateway: Gateway, tmp_path: Path, key: str, algorithm: str) -> None:
+    packet = signed(gateway, tmp_path, key, DATA / "files/1520_UBND-KT.pdf", DATA / "files/phu-luc-1.xlsx")
+    signature = read(gateway, packet, "--verify", "--own-code", "H99.07")["signature"]
+    assert set(signature) >= SIGNATURE_FACTS
+    facts = ("present", "well_formed", "intact", "covers", "trusted", "speaks_for_sender", "addressed_to_us")
+    assert [signature[fact] for fact in facts] == [True, True, True, True, None, None, True]
+    assert (signature["algorithm"], signature["reasons"]) == (algorithm, [])
+    assert "signature" not in read(gateway, packet)
+
+
+def test_a_status_packet_is_signed_too(gateway: Gateway, tmp_path: Path) -> None:
+    signature = read(gateway, signed(gateway, tmp_path, "p256"), "--verify", "--own-code", "X01")["signature"]
+    assert (signature["intact"], signature["covers"], signature["addressed_to_us"]) == (True, True, False)
+
+
+def test_a_changed_packet_is_told_and_still_read(gateway: Gateway, tmp_path: Path) -> None:
+    result = gateway("packet", "read", DATA / "signature/broken/subject-changed.edxml", "--verify")
+    assert result.exit_code == 0
+    signature = json.loads(result.stdout)["signature"]
+    assert (signature["well_formed"], signature["intact"]) == (True, False)
+    assert [each["code"] for each in signature["reasons"] if each["part"] == "header"] == ["signature.header_changed"]
+
+
+def test_an_unsigned_packet_has_a_signature_object_that_says_so(gateway: Gateway) -> None:
+    signature = read(gateway, NEW, "--verify")["signature"]
+    assert (signature["present"], signature["intact"], signature["reasons"]) == (False, None, [])
+
+
+def test_the_time_of_receipt_can_be_given(gateway: Gateway) -> None:
+    packet = DATA / "signature/new-rsa-sha256/packet.edxml"
+    near = read(gateway, packet, "--verify", "--received", "2026-11-22T10:00:00")["signature"]
+    far = read(gateway, packet, "--verify", "--received", "2027-11-22T10:00:00")["signature"]
+    assert [[each["code"] for each in one["reasons"]] for one in (near, far)] == [[], ["signature.time_far"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "code"),
+    [
+        ("rsa.key.pem", "p256.crt.pem", "signing_key.certificate_mismatch"),
+        ("rsa.crt.pem", "rsa.crt.pem", "signing_key.key_unreadable"),
+        ("rsa.key.pem", "rsa.key.pem", "signing_key.certificate_unreadable"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_refused(
+    gateway: Gateway, tmp_path: Path, key: str, certificate: str, code: str
+) -> None:
+    printed = tmp_path / "status.json"
+    printed.write_text(json.dumps(read(gateway, STATUS)))
+    out = tmp_path / "out.edxml"
+    keys = ("--sign-key", SIGNING / key, "--sign-cert", SIGNING / certificate)
+    result = gateway("packet", "build", printed, "--out", out, *keys)
+    assert (result.exit_code, out.exists()) == (1, False)
+    assert code in result.stderr
+
+
+def test_a_key_without_its_certificate_is_wrong_usage(gateway: Gateway, tmp_path: Path) -> None:
+    printed = tmp_path / "status.json"
+    printed.write_text(json.dumps(read(gateway, STATUS)))
+    result = gateway("packet", "build", printed, "--out", tmp_path / "o", "--sign-key", SIGNING / "rsa.key.pem")
+    assert result.exit_code == 2
+
+
+def test_what_would_not_survive_is_not_signed(gateway: Gateway, tmp_path: Path) -> None:
+    capital = tmp_path / "ho-so.ZIP"
+    capital.write_bytes(b"PK\x05\x06" + bytes(18))
+    printed = tmp_path / "document.json"
+    printed.write_text(json.dumps(read(gateway, NEW)))
+    out = tmp_path / "out.edxml"
+    keys = ("--sign-key", SIGNING / "rsa.key.pem", "--sign-cert", SIGNING / "rsa.crt.pem")
+    assert gateway("packet", "build", printed, "--out", tmp_path / "unsigned.edxml", "--attach", capital).exit_code == 0
+    result = gateway("packet", "build", printed, "--out", out, "--attach", capital, *keys)
+    assert (result.exit_code, out.exists()) == (3, False)
+    assert "L.AttachmentName" in result.stderr

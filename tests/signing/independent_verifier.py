@@ -20,9 +20,9 @@ from lxml import etree
 El = etree._Element
 Said = dict[str, object]
 P = "urn:lienthong:packet-signature:1"
-NS, DS = "http://www.mic.gov.vn/TBT/QCVN_102_2016", "http://www.w3.org/2000/09/xmldsig#"
-C14N, SHA = "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/2001/04/xmlenc#sha256"
-MORE, HASHES = "http://www.w3.org/2001/04/xmldsig-more#", {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+NS, DS, W3 = "http://www.mic.gov.vn/TBT/QCVN_102_2016", "http://www.w3.org/2000/09/xmldsig#", "http://www.w3.org/2001/"
+C14N, SHA, MORE = f"{W3}10/xml-exc-c14n#", f"{W3}04/xmlenc#sha256", f"{W3}04/xmldsig-more#"
+HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 CURVES = {"rsa-sha256": "", "rsa-sha384": "", "rsa-sha512": "", "ecdsa-sha256": "secp256r1", "ecdsa-sha384": "secp384r1"}
 ORGAN = "OrganId OrganizationInCharge OrganName OrganAdd Email Telephone Fax Website"
 TABLE = {
@@ -172,21 +172,20 @@ def verify(packet: bytes) -> Said:
         f'Algorithm="{P}#{kind}"></Transform></Transforms><DigestMethod Algorithm="{SHA}"></DigestMethod><DigestValue>'
         f"{base64.b64encode(stated).decode()}</DigestValue></Reference>" for kind, _, uri, stated in references), "</SignedInfo>"]).encode()
     says = {at: stated for _, at, _, stated in references}
-    files: dict[int, bool | None] = {at: False for at in says if at > 0}
+    files: dict[int, bool | None] = dict.fromkeys([at for at in says if at > 0], False)
     listed: dict[int, dict[str, list[str]]] = {}
     for at, (name, description, may_be) in enumerate(attachments(root), 1):
         agreeing = [data for data in may_be if hashlib.sha256(data).digest() == says.get(at)]
         files[at] = bool(agreeing) if at in says else None
-        sha = says.get(at) or hashlib.sha256(may_be[0]).digest()
-        entry = {"AttachmentName": name, "Description": description, "Position": str(at), "Sha256": sha.hex(), "Size": str(len((agreeing or may_be)[0]))}
+        sha = (says.get(at) or hashlib.sha256(may_be[0]).digest()).hex()
+        entry = {"AttachmentName": name, "Description": description, "Position": str(at), "Sha256": sha, "Size": str(len((agreeing or may_be)[0]))}
         listed[at] = {key: [one] for key, one in entry.items() if one}
     kind = "status" if kid(message, "StatusCode") is not None and kid(message, "To") is None else "document"
     header_intact: bool | None = None if False in files.values() else False
-    lists = ([one for at, one in listed.items() if at in says], list(listed.values()))
     try:
         body: Said = {"MessageHeader": [tree([message], kind)]}
-        if any(digest("header", body | ({"Attachment": some} if some else {})) == says[-1] for some in lists):
-            header_intact = True
+        for some in ([one for at, one in listed.items() if at in says], list(listed.values())):
+            header_intact = header_intact or digest("header", body | ({"Attachment": some} if some else {})) == says[-1] or header_intact
     except ValueError:
         header_intact = False
     block = tree(kids(kid(header, "TraceHeaderList"), "Bussiness"), "Bussiness") if kind == "document" else {}
