@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from authorities import NOW, Identity, moment
+from authorities import Identity, moment
 from clocks import FakeClock
 from cryptography import x509
 
@@ -111,7 +111,7 @@ class Rings:
             token=token,
             label=label,
             secret_source=self.file("pin", pin.encode()),
-            valid_from=NOW,
+            valid_from=moment(-3650),
         )
         if identity is not None:
             new = replace(new, certificate_source=self.file(f"{id}.crt", identity.pem))

@@ -21,6 +21,8 @@ from gateway.signing.keys.reasons import Fault
 from gateway.signing.keys.token import Module
 from gateway.signing.keys.turns import Turns
 
+pytest_plugins = ["key_fixtures"]
+
 
 @pytest.fixture
 def database_url(sqlite_template: Path, tmp_path: Path) -> str:
