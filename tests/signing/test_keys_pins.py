@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from keyring import RETRY, UNIT, Rings, fault, key_of, signing
 from softhsm import PIN, Tokens
 
+from gateway.signing.keys import repository
 from gateway.signing.keys.api import KeyUnusable
 from gateway.signing.keys.pins import Pins, held_back
 from gateway.signing.keys.reasons import Fault
 from gateway.signing.keys.records import PinState, PinTry
 from gateway.signing.keys.token import pin_fault
+from gateway.store import DatabaseUnavailable
+from gateway.store.faults import Trouble
 
 pytest_plugins = ["key_fixtures"]
 
@@ -128,9 +131,27 @@ async def test_only_one_of_two_nodes_tries_a_new_pin(hsm: Rings) -> None:
     assert refused == [Fault.PIN_BEING_TRIED]
 
 
-async def test_nothing_is_left_of_a_pin_that_was_right(hsm: Rings, tokens: Tokens) -> None:
-    from gateway.signing.keys import repository
+async def test_a_right_pin_is_forgotten_later_when_the_database_was_away_just_then(
+    hsm: Rings, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = issue("rsa")
+    tokens.put("gw", "k", identity)
+    await hsm.add_token("k", "k", identity, PIN)
+    ring = hsm.ring()
 
+    async def away(self: Pins, tried: PinTry) -> None:
+        raise DatabaseUnavailable(Trouble.UNREACHABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pins, "settled", away)
+        with pytest.raises(DatabaseUnavailable):
+            await ring.current(UNIT, hsm.clock())
+    assert (await key_of(ring, hsm)).certificate == identity.der
+    async with hsm.store.read() as tx:
+        assert await repository.pin_try(tx, "gw") is None
+
+
+async def test_nothing_is_left_of_a_pin_that_was_right(hsm: Rings, tokens: Tokens) -> None:
     identity = issue("rsa")
     tokens.put("gw", "k", identity)
     await hsm.add_token("k", "k", identity, PIN)
