@@ -102,6 +102,7 @@ def issue(
     crl: Sequence[str] = (),
     ocsp: Sequence[str] = (),
     extra: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    hashing: hashes.SHA256 | hashes.SHA224 | None = None,
 ) -> Identity:
     """A certificate by an issuer, or by itself; dates count from the tests' present (22/11/2026)."""
     private = key_named(key or name)
@@ -138,7 +139,7 @@ def issue(
         built = built.add_extension(x509.AuthorityInformationAccess(places), critical=False)
     for extension, critical in extra:
         built = built.add_extension(extension, critical=critical)
-    return Identity(built.sign(signer, hashes.SHA256()), private)
+    return Identity(built.sign(signer, hashing or hashes.SHA256()), private)
 
 
 def moment(days: float = 0.0) -> datetime:

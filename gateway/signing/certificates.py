@@ -18,7 +18,8 @@ MAX_BYTES = 64 * 1024
 """Of one certificate, DER. Real ones have 1 to 4 kB."""
 LEAST_RSA_BITS = 2048
 MOST_RSA_BITS = 16_384
-"""Larger keys take seconds for each look at a signature."""
+MOST_EXPONENT_BITS = 64
+"""Larger numbers make each look at a signature as slow as signing, or slower."""
 
 _CURVES: dict[str, Algorithm] = {
     ec.SECP256R1.name: Algorithm.ECDSA_P256_SHA256,
@@ -102,9 +103,11 @@ def public_key(certificate: x509.Certificate) -> PublicKey | Flaw:
     """The key of an allowed kind and size: RSA from 2048 bits, P-256, P-384; else what is wrong with it."""
     found = certificate.public_key()
     if isinstance(found, rsa.RSAPublicKey):
-        if found.key_size < LEAST_RSA_BITS or found.public_numbers().e < 3:
+        exponent = found.public_numbers().e
+        if found.key_size < LEAST_RSA_BITS or exponent < 3:
             return Flaw.WEAK_KEY
-        return found if found.key_size <= MOST_RSA_BITS else Flaw.UNSUPPORTED_KEY
+        slow = found.key_size > MOST_RSA_BITS or exponent.bit_length() > MOST_EXPONENT_BITS
+        return Flaw.UNSUPPORTED_KEY if slow else found
     if isinstance(found, ec.EllipticCurvePublicKey) and found.curve.name in _CURVES:
         return found
     return Flaw.UNSUPPORTED_KEY

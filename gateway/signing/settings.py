@@ -63,7 +63,7 @@ class SigningSettings(BaseModel):
     )
     revocation_seconds: float = Field(10.0, gt=0, le=120, description="Seconds for one CRL or OCSP fetch.")
     revocation_bytes: int = Field(
-        10 * 1024 * 1024, ge=1024, le=100 * 1024 * 1024, description="Bytes of a CRL or OCSP answer that are taken."
+        10 * 1024 * 1024, ge=1024, le=100_000_000, description="Bytes of a CRL or OCSP answer that are taken."
     )
     revocation_hours: float = Field(
         12.0, gt=0, le=720, description="Hours until a certificate is asked about again; sooner after a failure."

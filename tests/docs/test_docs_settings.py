@@ -11,6 +11,7 @@ from gateway import settings
 from gateway.api.meters import Figures, Meters
 from gateway.doctor.checks import Layer
 from gateway.documents.announcing import Happening
+from gateway.signing.keys.reasons import EXPLANATIONS
 from gateway.simulator.fault_list import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,10 @@ def test_every_metric_is_named(guide: str) -> None:
 
 def test_every_fault_of_the_simulator_is_named(guide: str) -> None:
     assert [name for name in FAULTS if f"| `{name}` |" not in guide] == []
+
+
+def test_every_reason_why_a_key_cannot_sign_says_what_to_do(guide: str) -> None:
+    assert [reason for reason in EXPLANATIONS if f"`{reason}`" not in guide] == []
 
 
 def test_layers_that_are_explained_exist(guide: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from authorities import NOW, Identity, moment
+from authorities import Identity, moment
 from clocks import FakeClock
 from cryptography import x509
 
@@ -14,17 +14,15 @@ from gateway.signing import certificates
 from gateway.signing.certificates import Flaw
 from gateway.signing.keys import register, verifying
 from gateway.signing.keys.api import KeyUnusable, SigningKey
+from gateway.signing.keys.guard import CHECK
 from gateway.signing.keys.records import KeyKind, NewKey
 from gateway.signing.keys.ring import ChainFault, Ring
 from gateway.signing.settings import SigningSettings
 from gateway.store import Store
 
 UNIT = "H99.07"
-MESSAGE = (
-    b'<SignedInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><CanonicalizationMethod Algorithm="'
-    b'http://www.w3.org/2001/10/xml-exc-c14n#"></CanonicalizationMethod></SignedInfo>'
-)
-
+MESSAGE = CHECK.replace(b"47DEQpj8", b"AAAAAAAA")
+"""A SignedInfo that is not the one a key is tried with."""
 
 RETRY = 31.0
 """Seconds after which a token is looked for again."""
@@ -111,7 +109,7 @@ class Rings:
             token=token,
             label=label,
             secret_source=self.file("pin", pin.encode()),
-            valid_from=NOW,
+            valid_from=moment(-3650),
         )
         if identity is not None:
             new = replace(new, certificate_source=self.file(f"{id}.crt", identity.pem))

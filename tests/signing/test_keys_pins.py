@@ -1,22 +1,30 @@
 """A wrong PIN is never tried twice in a row: by one process, after a restart, on other nodes."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pkcs11
 import pytest
 from authorities import issue, moment
 from hypothesis import given
 from hypothesis import strategies as st
-from keyring import RETRY, Rings, fault, key_of, signing
+from keyring import RETRY, UNIT, Rings, fault, key_of, signing
 from softhsm import PIN, Tokens
 
+from gateway.signing.keys import repository
 from gateway.signing.keys.api import KeyUnusable
 from gateway.signing.keys.pins import Pins, held_back
 from gateway.signing.keys.reasons import Fault
 from gateway.signing.keys.records import PinState, PinTry
 from gateway.signing.keys.token import pin_fault
+from gateway.store import DatabaseUnavailable
+from gateway.store.faults import Trouble
+
+pytest_plugins = ["key_fixtures"]
 
 pytest_plugins = ["key_fixtures"]
 
@@ -76,6 +84,48 @@ async def test_a_try_that_was_cut_off_is_not_repeated_by_itself(hsm: Rings, toke
     assert (await key_of(hsm.ring(again=True), hsm)).certificate == identity.der
 
 
+_KILLED = """
+import asyncio, os, signal, sys
+from gateway.app import clock, read_key_file, read_secret
+from gateway.signing.keys.ring import Ring
+from gateway.signing.keys.token import Module
+from gateway.signing.settings import SigningSettings
+from gateway.store import Store, StoreSettings
+
+login = Module.login
+def dies(self, token, pin):
+    try:
+        login(self, token, pin)
+    finally:
+        os.kill(os.getpid(), signal.SIGKILL)
+Module.login = dies
+
+async def main():
+    ring = Ring(
+        store=Store(StoreSettings(database_url={url!r})), read_secret=read_secret, read_bytes=read_key_file,
+        clock=clock, settings=SigningSettings(pkcs11_module={library!r}),
+    )
+    await ring.current({unit!r}, clock())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.process
+async def test_a_process_killed_between_the_tokens_answer_and_our_noting_it_leaves_the_try_behind(
+    hsm: Rings, tokens: Tokens, database_url: str
+) -> None:
+    identity = issue("rsa")
+    tokens.put("gw", "k", identity)
+    await hsm.add_token("k", "k", identity, "999999")
+    script = _KILLED.format(url=database_url, library=tokens.library, unit=UNIT)
+    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    tokens.set_pin("gw", "999999")
+    hsm.clock.now = datetime.now(UTC) + timedelta(minutes=2)
+    assert await fault(hsm.ring(), hsm) == Fault.PIN_UNSETTLED
+
+
 async def test_only_one_of_two_nodes_tries_a_new_pin(hsm: Rings) -> None:
     pins = Pins(hsm.store, hsm.clock)
     done = await asyncio.gather(pins.begin("gw", PIN), pins.begin("gw", PIN), return_exceptions=True)
@@ -83,9 +133,27 @@ async def test_only_one_of_two_nodes_tries_a_new_pin(hsm: Rings) -> None:
     assert refused == [Fault.PIN_BEING_TRIED]
 
 
-async def test_nothing_is_left_of_a_pin_that_was_right(hsm: Rings, tokens: Tokens) -> None:
-    from gateway.signing.keys import repository
+async def test_a_right_pin_is_forgotten_later_when_the_database_was_away_just_then(
+    hsm: Rings, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = issue("rsa")
+    tokens.put("gw", "k", identity)
+    await hsm.add_token("k", "k", identity, PIN)
+    ring = hsm.ring()
 
+    async def away(self: Pins, tried: PinTry) -> None:
+        raise DatabaseUnavailable(Trouble.UNREACHABLE)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pins, "settled", away)
+        with pytest.raises(DatabaseUnavailable):
+            await ring.current(UNIT, hsm.clock())
+    assert (await key_of(ring, hsm)).certificate == identity.der
+    async with hsm.store.read() as tx:
+        assert await repository.pin_try(tx, "gw") is None
+
+
+async def test_nothing_is_left_of_a_pin_that_was_right(hsm: Rings, tokens: Tokens) -> None:
     identity = issue("rsa")
     tokens.put("gw", "k", identity)
     await hsm.add_token("k", "k", identity, PIN)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from keyring import MESSAGE, UNIT, Rings, fault, signing
 from gateway.problems import Problem
 from gateway.signing.certificates import Flaw
 from gateway.signing.keys import register
+from gateway.signing.keys.api import SigningKey
 from gateway.signing.keys.choosing import candidates
 from gateway.signing.keys.reasons import Fault
 from gateway.signing.keys.records import KeyKind, KeyRow, NewKey
@@ -145,6 +147,19 @@ async def test_rotation_under_load_leaves_no_signature_wrong(rings: Rings) -> No
             tasks.create_task(send())
     assert {one for one, _ in signed} == {first.der, second.der, third.der}
     assert all(right for _, right in signed)
+
+
+async def test_the_loop_goes_on_while_a_key_signs(rings: Rings) -> None:
+    await rings.add_pem("k", issue("p256"))
+    leave = threading.Event()
+
+    def slow(key: SigningKey) -> bool:
+        return leave.wait(20) and bool(key.sign(MESSAGE))
+
+    using = asyncio.create_task(rings.ring().use(UNIT, rings.clock(), slow))
+    await asyncio.sleep(0)
+    leave.set()  # only a loop that is not held up comes here
+    assert await using is True
 
 
 async def test_the_key_before_stands_in_for_one_that_cannot_sign(rings: Rings) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from authorities import DAY, ENCRYPTS, NOW, Identity, issue, moment
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,6 +125,14 @@ def test_usage_purpose_and_key_of_a_leaf_are_named() -> None:
     assert flaws(issue("b", SUB, purposes=[ExtendedKeyUsageOID.OCSP_SIGNING])) == {"trust.extended_key_usage"}
     assert flaws(issue("rsa1024", SUB)) == {"trust.weak_key"}
     assert flaws(issue("p521", SUB)) == {"trust.unsupported_key"}
+
+
+def test_a_weak_key_or_hash_of_an_issuer_breaks_the_chain() -> None:
+    weak = issue("rsa1024", ROOT, authority=True)
+    assert codes(held(weak).judge(issue("of weak", weak).der, NOW)) == {"trust.no_chain"}
+    small = issue("root224", authority=True, hashing=hashes.SHA224())
+    leaf = issue("of small", small, hashing=hashes.SHA224())
+    assert codes(held(anchors=(small,)).judge(leaf.der, NOW)) == {"trust.no_chain"}
 
 
 def test_purposes_of_an_issuer_are_its_own_affair() -> None:

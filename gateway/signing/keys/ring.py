@@ -21,7 +21,7 @@ from gateway.signing.keys.api import KeyUnusable, SigningKey
 from gateway.signing.keys.choosing import candidates
 from gateway.signing.keys.pins import Pins
 from gateway.signing.keys.reasons import Fault
-from gateway.signing.keys.records import KeyKind, KeyRow
+from gateway.signing.keys.records import KeyKind, KeyRow, PinTry
 from gateway.signing.keys.token import JUDGED, Module
 from gateway.signing.settings import SigningSettings
 from gateway.store import Store
@@ -100,6 +100,8 @@ class Ring:
             settings.pkcs11_module, calls=settings.pkcs11_calls, wait_seconds=settings.pkcs11_wait_seconds
         )
         self._held: dict[str, _Held] = {}
+        self._accepted: list[PinTry] = []
+        self._busy_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._restarted_at: datetime | None = None
         self._looking = asyncio.Lock()
@@ -152,6 +154,7 @@ class Ring:
         async with self._looking:
             if not anyway and self._looked_at != asked:
                 return  # somebody else did while we waited
+            await self._settle()
             async with self._store.read() as tx:
                 rows = await repository.keys(tx)
             held = {row.id: await self._judged(await self._hold(row, now), now) for row in rows}
@@ -199,6 +202,8 @@ class Ring:
                 return await self._hold_token(row, before, now)
             return await self._hold_file(row, before, now)
         except KeyUnusable as error:
+            if error.reason == Fault.BUSY:
+                self._busy_at = now
             keep = before if before is not None and row.kind is not KeyKind.PKCS11 else _Held(row=row, tried_at=now)
             return replace(keep, tried_at=now, content=b"", fault=error.reason)
 
@@ -221,6 +226,8 @@ class Ring:
         retry = timedelta(seconds=self._settings.token_retry_seconds)
         if before is not None and before.fault and abs(now - before.tried_at) < retry:
             return before
+        if self._busy_at == now:
+            raise KeyUnusable(Fault.BUSY)  # waited for already, in this look
         beside = await asyncio.to_thread(self._certificate_bytes, row)
         content = hashlib.sha256(beside or b"").digest()
         if before is not None and before.content == content and self._module.holds(before.key):
@@ -249,7 +256,14 @@ class Ring:
             else:
                 await self._pins.settled(tried)
             raise
-        await self._pins.settled(tried)
+        self._accepted.append(tried)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Forget PINs that were accepted; also those of before, when the database was away just then."""
+        while self._accepted:
+            await self._pins.settled(self._accepted[0])
+            del self._accepted[0]
 
     async def _find(self, token: str, now: datetime) -> None:
         """See that the token is there; the library sees one that came back only when it is started anew."""
