@@ -36,9 +36,10 @@ def document(
     subject: str = "V/v phối hợp",
     content: bytes = b"%PDF-1.4 mau",
     at: datetime | None = None,
+    business: str = "0",
     **other: str,
 ) -> bytes:
-    """A document packet; `other` are fields of OtherInfo."""
+    """A document packet; `business`: 0 new, 1 recall, 2 update, 3 replacement. `other` are fields of OtherInfo."""
     packet = DocumentPacket(
         message_header=MessageHeader(
             from_=Organ(organ_id=PARTNER, organ_name="Sở Xây dựng"),
@@ -51,7 +52,7 @@ def document(
         ),
         trace_header_list=TraceHeaderList(
             trace_headers=(TraceHeader(organ_id=PARTNER, timestamp=(at or app.clock()).replace(microsecond=0)),),
-            bussiness=Bussiness(bussiness_doc_type="0", bussiness_doc_reason="Văn bản điện tử mới"),
+            bussiness=Bussiness(bussiness_doc_type=business, bussiness_doc_reason=f"Nghiệp vụ {business}"),
         ),
     )
     file = FileToSend(

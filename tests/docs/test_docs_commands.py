@@ -13,6 +13,7 @@ from gateway.cli.root import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+OPERATING = ("clients", "connections", "webhooks", "desk", "nodes", "backup", "restore", "migrate", "serve", "worker")
 GUIDES = [page for page in PAGES if page.name.startswith("operations")]
 _BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -25,9 +26,10 @@ def test_commands_are_those_of_the_program(page: Path) -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda page: page.name)
-def test_the_operations_guides_show_every_command(guide: Path) -> None:
+def test_the_operations_guides_show_every_command_of_an_operator(guide: Path) -> None:
     shown = {_path(call) for call in _calls(guide)}
-    assert sorted(" ".join(path) for path in _every(_root(), ()) if path not in shown) == []
+    missing = [path for path in _every(_root(), ()) if path not in shown and path[0] in OPERATING]
+    assert [" ".join(path) for path in missing] == []
 
 
 def _calls(page: Path) -> Iterator[str]:

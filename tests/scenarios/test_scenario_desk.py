@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from world import (
     until,
 )
 
-from gateway import app
 from gateway.cli.root import app as commands
 from gateway.documents import arriving, repository
 from gateway.documents.model import DispatchState
@@ -240,79 +238,20 @@ async def test_sending_again_tells_first_what_it_would_do(world: World) -> None:
 async def test_operators_see_and_settle_it_by_command(world: World, tmp_path: Path) -> None:
     _, address, shown = await _unknown(world)
     line = await _dispatch_of(world.sender, shown)
-    listed = json.loads(await _gateway(world.sender, tmp_path, "list", "--json"))
+    url = world.sender.gateway.settings.store.database_url.get_secret_value()
+    environment = quick(url, tmp_path)
+
+    async def gateway(*arguments: str) -> str:
+        done = await asyncio.to_thread(CliRunner().invoke, commands, ["desk", *arguments], env=environment)
+        assert done.exit_code == 0, done.output
+        return str(done.stdout)
+
+    listed = json.loads(await gateway("list", "--json"))
     assert line["id"] in [one["id"] for one in listed]
-    await _gateway(world.sender, tmp_path, "settle", line["id"], "arrived", "--reason", "Đã đối chiếu")
-    opened = json.loads(await _gateway(world.sender, tmp_path, "show", line["id"]))
+    await gateway("settle", line["id"], "arrived", "--reason", "Đã đối chiếu")
+    opened = json.loads(await gateway("show", line["id"]))
     assert (opened["state"], opened["history"][0]["who"].split()[0]) == ("accepted", "os")
     assert (await world.sender.document(address))["state"] == "sent"
-
-
-async def _gateway(of: Node, folder: Path, *arguments: str, exit_code: int = 0) -> str:
-    """What `gateway desk …` prints."""
-    environment = quick(of.gateway.settings.store.database_url.get_secret_value(), folder)
-    done = await asyncio.to_thread(CliRunner().invoke, commands, ["desk", *arguments], env=environment)
-    assert done.exit_code == exit_code, done.output
-    return str(done.stdout)
-
-
-async def test_operators_send_again_several_and_to_chosen_ones_by_command(world: World, tmp_path: Path) -> None:
-    why = ("--reason", "Trục đã mở khóa")
-    await _locked(world, locked=True)
-    documents = [a_document(to=(PARTNER,)) for _ in range(3)]
-    addresses = [await world.sender.sent(one) for one in documents]
-    shown = [await world.sender.until_state(one, "refused") for one in addresses]
-    await _locked(world, locked=False)
-    ids = [(await _dispatch_of(world.sender, one))["id"] for one in shown]
-    await _gateway(world.sender, tmp_path, "send-again", *ids[:2], *why, "--dry-run")
-    assert {(await world.sender.document(one))["state"] for one in addresses} == {"refused"}
-    told = await _gateway(world.sender, tmp_path, "send-again", "khong-co", *ids[:2], *why, exit_code=1)
-    assert "desk.unknown" in told
-    await _gateway(world.sender, tmp_path, "change-addressee", shown[2]["id"], PARTNER, OTHER, *why)
-    for one in addresses:
-        await world.sender.until_state(one, "sent")
-    (claim,) = await world.receiver.claims(of=id_of(documents[2]))
-    assert claim["document"]["unit_code"] == OTHER
-    await _gateway(world.sender, tmp_path, "resend", shown[0]["id"], "--to", PARTNER, *why, exit_code=1)
-    await _gateway(world.sender, tmp_path, "resend", shown[0]["id"], "--to", PARTNER, *why, "--force")
-
-    async def twice() -> bool:
-        return len(await world.axis.packets(id_of(documents[0]))) == 2
-
-    await until(twice)
-    history = json.loads(await _gateway(world.sender, tmp_path, "show", ids[0]))["history"]
-    assert [one["action"] for one in history] == ["send_again", "resend"]
-
-
-async def _locked(world: World, *, locked: bool) -> None:
-    """Whether the axis refuses what is sent to the partner."""
-    body = {"code": PARTNER, "locked": locked}
-    (await world.axis.http.post(f"{world.axis.address}/_sim/units", json=body)).raise_for_status()
-
-
-async def test_operators_read_again_and_discard_by_command(world: World, tmp_path: Path) -> None:
-    item = await world.axis.lay(b"still no packet")
-
-    async def apart() -> list[Json]:
-        listed = await _gateway(
-            world.receiver, tmp_path, "list", "--sort", "arrival", "--reason", "unreadable", "--json"
-        )
-        return [one for one in json.loads(listed) if one["id"] == id]
-
-    async def there() -> bool:
-        return any(one["axis_doc_id"] == item for one in await _on_desk(world.receiver, sort="arrival"))
-
-    await until(there)
-    (id,) = [one["id"] for one in await _on_desk(world.receiver, reason="unreadable") if one["axis_doc_id"] == item]
-    assert item not in [one["axis_doc_id"] for one in await _on_desk(world.receiver, reason="stranger")]
-    assert len(await apart()) == 1
-    await _gateway(world.receiver, tmp_path, "read-again", id, "--reason", "Đã nâng cấp")
-    await until(there)
-    await _gateway(world.receiver, tmp_path, "discard", id, "--reason", "Bên gửi sẽ gửi lại")
-    assert await apart() == []
-    shown = json.loads(await _gateway(world.receiver, tmp_path, "show", id))
-    assert [one["action"] for one in shown["history"]] == ["read_again", "discard"]
-    assert [one["reason"] for one in shown["history"]] == ["Đã nâng cấp", "Bên gửi sẽ gửi lại"]
 
 
 async def test_the_wrong_code_of_a_refused_document_is_changed(world: World) -> None:
@@ -349,12 +288,9 @@ async def test_a_refused_document_is_sent_again_when_the_axis_takes_it(world: Wo
     await world.sender.until_state(address, "sent")
     assert len(await world.axis.packets(id_of(document))) == 1
     (done,) = (await _opened(world.sender, line["id"]))["history"]
-    assert (done["action"], done["reason"], done["after"]) == (
-        "send_again",
-        "Trục đã mở khóa",
-        "built (sent_again_by_person)",
-    )
-    assert datetime.fromisoformat(done["at"]) <= app.clock()
+    assert done["at"].endswith("+07:00")
+    assert (done["action"], done["reason"]) == ("send_again", "Trục đã mở khóa")
+    assert done["after"] == "built (sent_again_by_person)"
 
 
 async def test_a_packet_of_which_one_recipient_was_sent_to_since_does_not_leave_whole_again(world: World) -> None:
