@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.api.meters import Figures
-from gateway.api.ops import Check, Reading
+from gateway.api.ops import Check, Reading, Scope
 from gateway.directory import connections
 from gateway.directory.records import Connection, Mode
 from gateway.documents import repository as documents
@@ -58,11 +58,11 @@ class Health:
     async def checks(self) -> Sequence[Check]:
         """Database, disk, files, clock, nodes, a restore; each connection's last poll, line and clock; each signing key."""
         fixed = [
-            Check("database", self._database),
-            Check("blobs", self._blob_folder),
+            Check("database", self._database, Scope.NODE),
+            Check("blobs", self._blob_folder, Scope.NODE),
             Check("disk", self._disk),
             Check("files", self._files),
-            Check("clock", self._clock_goes_on),
+            Check("clock", self._clock_goes_on, Scope.NODE),
             Check("nodes", self._other_nodes),
             Check("restored", self._restored),
         ]

@@ -22,6 +22,8 @@ from world import (
 )
 
 OURS = [DEPARTMENT, OTHER, TWO_FORMS]
+PATIENT = {"GATEWAY_JOBS_LEASE": "20", "GATEWAY_JOBS_BEAT": "5"}
+"""Nobody dies here, and on a busy machine a short lease is lost by who lives: what it was sending is then unknown."""
 
 Alone = Callable[..., AbstractAsyncContextManager[tuple[Axis, Node]]]
 """Makes one receiving gateway of its own at an axis of its own; what goes on is said by keyword."""
@@ -42,8 +44,8 @@ async def a_world(databases: Callable[[str], str], folder: Path, **sending_more:
     (folder / "sender").mkdir()
     (folder / "receiver").mkdir()
     async with axis(folder / "axis") as simulated:
-        sending = node_settings(databases("sender"), folder / "sender", **sending_more)
-        receiving = node_settings(databases("receiver"), folder / "receiver")
+        sending = node_settings(databases("sender"), folder / "sender", **PATIENT, **sending_more)
+        receiving = node_settings(databases("receiver"), folder / "receiver", **PATIENT)
         key = await prepare(sending, simulated.address, folder / "sender", SENDING, [SENDER])
         other_key = await prepare(receiving, simulated.address, folder / "receiver", RECEIVING, OURS)
         async with node(sending, key) as sender, node(receiving, other_key) as receiver:

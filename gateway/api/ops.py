@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,12 +30,20 @@ class Reading:
     action: Text = _NOTHING_TO_DO
 
 
+class Scope(StrEnum):
+    """all: of the whole gateway. node: of this node alone, for a balancer, which should not leave all of them at once."""
+
+    ALL = "all"
+    NODE = "node"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named readiness check. `look` may raise Problem, which then is the reason."""
+    """A named readiness check, of this node alone or of the whole gateway. `look` may raise Problem: the reason."""
 
     name: str
     look: Callable[[], Awaitable[Reading]]
+    scope: Scope = Scope.ALL
 
 
 class CheckBody(BaseModel):
@@ -89,15 +99,18 @@ def router(
         "/health/ready",
         operation_id="getReadiness",
         summary="Named checks with reason and what to do",
+        description="For a balancer: scope=node, which an axis that is down does not make fail. "
+        "Bộ cân bằng tải dùng scope=node: trục ngừng thì nút vẫn sẵn sàng.",
         response_model=Ready,
-        responses={503: {"model": Ready, "description": "At least one check fails."}, **problems(401)},
+        responses={503: {"model": Ready, "description": "At least one check fails."}, **problems(401, 422)},
     )
-    async def ready() -> JSONResponse:
+    async def ready(scope: Annotated[Scope, Query(description="Which checks count.")] = Scope.ALL) -> JSONResponse:
         try:
             named = await checks()
         except DatabaseUnavailable as problem:
-            named = [Check("database", partial(_fails, problem))]
-        results = await asyncio.gather(*(_result(check, check_seconds) for check in named))
+            named = [Check("database", partial(_fails, problem), Scope.NODE)]
+        asked = [check for check in named if scope is Scope.ALL or check.scope is Scope.NODE]
+        results = await asyncio.gather(*(_result(check, check_seconds) for check in asked))
         body = Ready(ready=all(result.ok for result in results), checks=tuple(results))
         return JSONResponse(
             body.model_dump(mode="json"),

@@ -35,7 +35,10 @@ class Desk:
         self._resender = Resender(jobs, announce, clock)
 
     async def send_again(self, who: Who, ids: Sequence[str], reason: str, *, dry_run: bool) -> list[Tried]:
-        """Send these again, each by itself: one that cannot be does not hinder the next. `dry_run` changes nothing."""
+        """Send these again, each by itself: one that cannot be does not hinder the next.
+
+        `dry_run` does it all and undoes it, so that what it says is what would be.
+        """
         return [await self._tried(who, id, reason, dry_run=dry_run) for id in dict.fromkeys(ids)]
 
     async def settle(self, tx: Transaction, who: Who, id: str, decision: Decision, reason: str) -> DeskItem:
@@ -106,25 +109,25 @@ class Desk:
             case DeskSort.ARRIVAL:
                 await self._discard_arrival(tx, item)
             case DeskSort.DELIVERY:
-                await self._move_delivery(tx, item, DeliveryState.DISCARDED, DocumentState.DISCARDED)
+                await self._move_delivery(tx, item, Action.DISCARD, DeliveryState.DISCARDED, DocumentState.DISCARDED)
         return await self._noted(tx, who, item, Action.DISCARD, reason)
 
     async def _tried(self, who: Who, id: str, reason: str, *, dry_run: bool) -> Tried:
         try:
-            if dry_run:
-                async with self._store.read() as tx:
-                    await self._fit(tx, who, id, Action.SEND_AGAIN)
-            else:
-                async with self._store.begin() as tx:
-                    await self._send_one(tx, who, id, reason)
+            async with self._store.begin() as tx:
+                await self._send_one(tx, who, id, reason)
+                if dry_run:
+                    raise _Undo
         except Problem as problem:
             return Tried(id=id, refused=problem)
+        except _Undo:
+            pass
         return Tried(id=id, refused=None)
 
     async def _send_one(self, tx: Transaction, who: Who, id: str, reason: str) -> None:
         item = await self._fit(tx, who, id, Action.SEND_AGAIN)
         if item.sort is DeskSort.DELIVERY:
-            await self._move_delivery(tx, item, DeliveryState.WAITING, DocumentState.WAITING)
+            await self._move_delivery(tx, item, Action.SEND_AGAIN, DeliveryState.WAITING, DocumentState.WAITING)
         else:
             _, dispatch = await self._dispatch(tx, who, id, Action.SEND_AGAIN)
             if dispatch.message_type is MessageType.STATUS:
@@ -180,12 +183,12 @@ class Desk:
             await put_arrival(tx, self._jobs, arrival.id, arrival.connection_id)
 
     async def _move_delivery(
-        self, tx: Transaction, item: DeskItem, state: DeliveryState, document: DocumentState
+        self, tx: Transaction, item: DeskItem, action: Action, state: DeliveryState, document: DocumentState
     ) -> None:
         now = self._clock()
         delivery = await handover.find_delivery(tx, item.id)
         if delivery is None or delivery.state is not DeliveryState.SET_APART:
-            raise _not_possible(item, Action.DISCARD)
+            raise _not_possible(item, action)
         await handover.save_delivery(tx, replace(delivery, state=state, rejects=0, available_at=now))
         await documents.set_document_state(tx, delivery.document_id, document, now)
 
@@ -240,6 +243,10 @@ class Desk:
         what = {} if sort == DOCUMENT else {sort: id}
         proof = {**what, "who": who.name[:200], "action": action.value, "reason": sha256(reason.encode()).hexdigest()}
         await self._announce(tx, Announcement(kind=Witnessed.DECIDED, at=now, document=document, proof=proof))
+
+
+class _Undo(Exception):
+    """Ends the transaction of a dry run."""
 
 
 async def _standing(tx: Transaction, document: Document, codes: Sequence[str]) -> str:

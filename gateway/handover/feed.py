@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from gateway.documents.announcing import Announcement, Happening
+from gateway.documents.model import Document
 from gateway.documents.repository import find_document
 from gateway.handover import repository
 from gateway.handover.model import Delivery, DeliveryState, Event
@@ -42,16 +43,21 @@ class Feed:
         self._look_seconds = look_seconds
 
     async def announce(self, tx: Transaction, announcement: Announcement) -> None:
-        """Turn an announcement into an event, and an arrived document into a delivery."""
+        """Turn an announcement into an event, and an arrived document into a delivery.
+
+        What arrived says its business type, so that a recall is seen as one without fetching it.
+        """
+        data = announcement.data
         if announcement.kind is Happening.ARRIVED:
-            await _await_hand_over(tx, announcement)
+            document = await _await_hand_over(tx, announcement)
+            data = {**data, "business_type": document.business_type}
         await repository.add_event(
             tx,
             at=announcement.at,
             kind=announcement.kind,
             unit_code=announcement.unit_code,
             document_id=announcement.document,
-            data=announcement.data,
+            data=data,
         )
         tx.after_commit(self._bell.ring)
 
@@ -76,7 +82,7 @@ async def look_until(look: Callable[[], Awaitable[list[T]]], bell: Bell, wait: f
         await bell.wait(min(left, look_seconds))
 
 
-async def _await_hand_over(tx: Transaction, announcement: Announcement) -> None:
+async def _await_hand_over(tx: Transaction, announcement: Announcement) -> Document:
     document = await find_document(tx, announcement.document or "")
     if document is None:
         raise LookupError("an arrived document is missing")
@@ -94,3 +100,4 @@ async def _await_hand_over(tx: Transaction, announcement: Announcement) -> None:
         handed_over_at=None,
     )
     await repository.add_delivery(tx, delivery, priority=document.priority)
+    return document

@@ -9,7 +9,7 @@ from api_parts import Api, fine
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.api.meters import Figures, Meters
-from gateway.api.ops import Check, Reading
+from gateway.api.ops import Check, Reading, Scope
 from gateway.api.settings import ApiSettings
 from gateway.axis.port import Exchange
 from gateway.problems import Kind, Problem, Text
@@ -55,8 +55,18 @@ class TestReadiness:
 
     async def test_a_database_out_of_reach_is_a_failing_check(self, api: Api, http: httpx2.AsyncClient) -> None:
         api.knobs.database_trouble = DatabaseUnavailable(Trouble.UNREACHABLE)
-        answer = await http.get("/health/ready")
-        assert [(check["name"], check["ok"]) for check in answer.json()["checks"]] == [("database", False)]
+        for scope in ("all", "node"):
+            answer = await http.get("/health/ready", params={"scope": scope})
+            assert [(check["name"], check["ok"]) for check in answer.json()["checks"]] == [("database", False)]
+
+    async def test_a_balancer_asks_of_the_node_alone(self, api: Api, http: httpx2.AsyncClient) -> None:
+        async def silent() -> Reading:
+            return Reading(ok=False, reason=Text("Trục không trả lời.", "The axis is silent."))
+
+        api.knobs.checks = [Check("database", fine, Scope.NODE), Check("poll:truc", silent)]
+        of_all, of_node = [await http.get("/health/ready", params={"scope": one}) for one in ("all", "node")]
+        assert (of_all.status_code, of_node.status_code) == (503, 200)
+        assert [check["name"] for check in of_node.json()["checks"]] == ["database"]
 
 
 class TestMetrics:

@@ -283,9 +283,13 @@ def test_a_built_packet_replaces_the_older_one_when_forced_and_whole(gateway: Ga
 
 
 def test_a_file_that_appears_while_it_is_built_is_not_written_over(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=r"file\.exists"), whole_or_nothing(tmp_path / "built.edxml") as target:
-        target.write(b"new")
-        (tmp_path / "built.edxml").write_text("older")
+    def overtaken() -> None:
+        with whole_or_nothing(tmp_path / "built.edxml") as target:
+            target.write(b"new")
+            (tmp_path / "built.edxml").write_text("older")
+
+    with pytest.raises(Problem, match=r"file\.exists"):
+        overtaken()
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("built.edxml", "older")]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -10,6 +11,8 @@ from hand_parts import NEW_SECRET, OTHER, OWN, SECRET, House, house, populated
 from webhook_receiver import Receiver, always, answer, receiving
 
 from gateway.documents.announcing import Happening
+from gateway.handover import repository
+from gateway.handover.model import DeliveryState
 from gateway.handover.webhooks import endpoints
 from gateway.handover.webhooks.model import EndpointState
 from gateway.jobs import JobState
@@ -197,6 +200,22 @@ class TestHandingOver:
         assert receiver.calls == []
         await gateway.later(301)
         assert await gateway.state_of(came) == "handed_over"
+
+    async def test_what_a_person_discarded_meanwhile_is_not_handed_over(
+        self, gateway: House, receiver: Receiver
+    ) -> None:
+        await gateway.endpoint(receiver.url, hands_over=True)
+        async with gateway.store.begin() as tx:
+            await endpoints.pause(tx, "qlvb", gateway.clock())
+        came = await gateway.arrive()
+        async with gateway.store.begin() as tx:
+            delivery = await repository.delivery_of(tx, came.id)
+            assert delivery is not None
+            await repository.save_delivery(tx, replace(delivery, state=DeliveryState.DISCARDED))
+            await endpoints.resume(tx, gateway.jobs, "qlvb", gateway.clock())
+        await gateway.run()
+        assert (receiver.calls, await gateway.statuses_of(came)) == ([], [])
+        assert await gateway.state_of(came) == "discarded"
 
     async def test_two_endpoints_that_hand_over_do_so_once(self, gateway: House, receiver: Receiver) -> None:
         await gateway.endpoint(receiver.url, name="a", hands_over=True)

@@ -309,6 +309,10 @@ async def test_a_refused_document_is_sent_again_when_the_axis_takes_it(world: Wo
     assert tried["done"]
     await world.sender.until_state(address, "sent")
     assert len(await world.axis.packets(id_of(document))) == 1
+    (done,) = (await _opened(world.sender, line["id"]))["history"]
+    assert done["at"].endswith("+07:00")
+    assert (done["action"], done["reason"]) == ("send_again", "Trục đã mở khóa")
+    assert done["after"] == "built (sent_again_by_person)"
 
 
 async def test_a_packet_of_which_one_recipient_was_sent_to_since_does_not_leave_whole_again(world: World) -> None:
@@ -321,9 +325,10 @@ async def test_a_packet_of_which_one_recipient_was_sent_to_since_does_not_leave_
     body: Json = {"recipients": [DEPARTMENT], "reason": "Gửi trước cho đơn vị này"}
     assert (await world.sender.post(f"{address}/resend", body)).status_code == 200
     await world.receiver.claims(of=id_of(document))
-    again = {"ids": [line["id"]], "reason": "x"}
-    (tried,) = (await world.sender.post("/v1/desk:send-again", again)).json()["items"]
-    assert (tried["done"], tried["code"]) == (False, "recipient.sent_since")
+    for dry_run in (True, False):
+        again = {"ids": [line["id"]], "reason": "x", "dry_run": dry_run}
+        (tried,) = (await world.sender.post("/v1/desk:send-again", again)).json()["items"]
+        assert (tried["done"], tried["code"]) == (False, "recipient.sent_since")
     rest: Json = {"recipients": [PARTNER], "reason": "Trục đã mở khóa"}
     assert (await world.sender.post(f"{address}/resend", rest)).status_code == 200
     await world.sender.until_state(address, "sent")

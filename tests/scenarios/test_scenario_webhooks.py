@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import partner
 import pytest
 import pytest_asyncio
 from agencies import World
 from webhook_receiver import Receiver, answer, receiving
-from world import DEPARTMENT, SENDER, Node, a_document, id_of, until
+from world import DEPARTMENT, SENDER, Node, a_document, a_number, id_of, until
 
 from gateway import app
 from gateway.handover.webhooks import endpoints
@@ -25,7 +26,7 @@ async def called() -> AsyncIterator[Receiver]:
         yield made
 
 
-async def told(node: Node, called: Receiver, unit: str, folder: Path, name: str) -> str:
+async def told(node: Node, called: Receiver, unit: str, folder: Path, name: str, *, hands_over: bool = True) -> str:
     """Have the node call the receiver; the secret."""
     secret = new_secret()
     (folder / "hook").write_text(secret)
@@ -34,7 +35,7 @@ async def told(node: Node, called: Receiver, unit: str, folder: Path, name: str)
         url=called.url,
         secret_source=f"file:{folder / 'hook'}",
         units=frozenset({unit}),
-        hands_over=True,
+        hands_over=hands_over,
         allow_plain_http=True,
     )
     async with node.gateway.store.begin() as tx:
@@ -80,3 +81,22 @@ async def test_a_sender_is_called_with_what_became_of_its_document_in_order(
     await until(status_came)
     assert called.kinds == ["document.accepted", "document.sent", "status.received"]
     await removed(world.sender, "out")
+
+
+async def test_a_recall_comes_by_feed_inbox_and_webhook_alike(world: World, called: Receiver, tmp_path: Path) -> None:
+    await told(world.receiver, called, DEPARTMENT, tmp_path, "all", hands_over=False)
+    number = a_number()
+    for business in ("0", "1"):
+        await world.axis.lay(partner.document(number, business=business))
+    claims = await world.receiver.claims(2, of=partner.id_of(number))
+    shown = {one["document"]["id"]: one["document"]["business_type"] for one in claims}
+
+    async def all_called() -> bool:
+        return {call.json["data"]["document"] for call in called.calls} >= set(shown)
+
+    await until(all_called)
+    arrived = [call.json["data"] for call in called.calls if call.kind == "document.arrived"]
+    fed = [event for id in shown for event in await world.receiver.events("document.arrived", document=id)]
+    by_call, by_feed = [{one["document"]: one["data"]["business_type"] for one in told} for told in (arrived, fed)]
+    assert (sorted(shown.values()), by_call, by_feed) == (["0", "1"], shown, shown)
+    await removed(world.receiver, "all")

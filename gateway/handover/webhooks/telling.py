@@ -263,7 +263,7 @@ class Webhooks:
         delivery = await handover.delivery_of(tx, event.document_id)
         if delivery is None:
             return None
-        if delivery.state in (DeliveryState.HANDED_OVER, DeliveryState.SET_APART):
+        if delivery.state in (DeliveryState.HANDED_OVER, DeliveryState.SET_APART, DeliveryState.DISCARDED):
             return None if event.seq <= endpoint.replayed_to else _SKIP
         ours = delivery.lease is not None and delivery.lease == chain.lease
         if delivery.state is DeliveryState.CLAIMED and not ours and delivery.lease_until and delivery.lease_until > now:
