@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from agencies import World, a_world
 from authorities import DAY, Identity, issue
-from world import DEPARTMENT, SENDER, Json, Node, a_document, id_of, until
+from world import DEPARTMENT, OTHER, SENDER, Json, Node, a_document, id_of, until
 
 from gateway import app
 from gateway.evidence.checking import check_bundle
@@ -20,6 +20,7 @@ from gateway.signing.keys.records import KeyKind, NewKey
 from gateway.signing.partners import agreements
 from gateway.signing.partners.model import Policy, Treatment
 from gateway.signing.trust import register as trust
+from gateway.signing.trust.book import REVOCATION_JOB
 from gateway.signing.trust.records import Names, Role
 from gateway.store import FolderBlobs
 from gateway.times import VIETNAM
@@ -45,22 +46,21 @@ async def give_key(node: Node, folder: Path, identity: Identity, name: str = "pa
     return file
 
 
-async def teach(node: Node, identity: Identity, *codes: str) -> None:
-    """The root is pinned, and the certificate may speak for these codes."""
+async def teach(node: Node, identity: Identity, code: str) -> None:
+    """The root is pinned, and the certificate may speak for this code."""
     now = app.clock()
     async with node.gateway.store.begin() as tx:
         await trust.put(tx, trust.authority(ROOT.certificate, Role.ANCHOR, "", now))
-        for code in codes:
-            await trust.let_speak(
-                tx,
-                names=Names.CERTIFICATE,
-                fingerprint=identity.sha256,
-                code=code,
-                valid_from=now - timedelta(days=30),
-                valid_until=None,
-                note="",
-                now=now,
-            )
+        await trust.let_speak(
+            tx,
+            names=Names.CERTIFICATE,
+            fingerprint=identity.sha256,
+            code=code,
+            valid_from=now - timedelta(days=30),
+            valid_until=None,
+            note="",
+            now=now,
+        )
 
 
 async def agree(
@@ -137,6 +137,29 @@ async def test_the_status_that_comes_back_is_signed_too(signing_world: World) ->
     facts = come["signature"]
     assert (facts["intact"], facts["trusted"], facts["speaks_for_sender"], facts["addressed_to_us"]) == (True,) * 4
     assert facts["algorithm"] == "rsa-sha256"
+
+
+async def test_what_is_learnt_later_of_a_certificate_is_told_of_what_came_with_it(signing_world: World) -> None:
+    document = a_document(to=[OTHER], subject=SUBJECT)
+    address = await signing_world.sender.sent(document)
+    await arrived(signing_world, document)
+    await signing_world.sender.until_processing(address, "01", OTHER)
+
+    async def speaks() -> bool | None:
+        timeline = (await signing_world.sender.document(address))["timeline"]
+        (come,) = [one for one in timeline if one["step"] == "status.in"]
+        answer: bool | None = come["signature"]["speaks_for_sender"]
+        return answer
+
+    assert await speaks() is False
+    await teach(signing_world.sender, THEIRS, OTHER)
+    async with signing_world.sender.gateway.store.begin() as tx:
+        await signing_world.sender.gateway.jobs.wake(tx, REVOCATION_JOB, THEIRS.sha256)
+
+    async def told() -> bool:
+        return await speaks() is True
+
+    await until(told)
 
 
 async def test_what_was_changed_on_the_way_is_delivered_marked_and_says_where(signing_world: World) -> None:
