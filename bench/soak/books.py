@@ -13,7 +13,8 @@ _LEFT_JOBS = (
     "SELECT j.kind, j.key, j.state, j.attempt, j.run_at, j.lease_owner, j.last_reason FROM job j"
     " LEFT JOIN arrival a ON j.kind = 'arrival' AND a.id = j.key"
     " WHERE j.state = 'dead' OR (j.state <> 'done'"
-    " AND j.kind NOT IN ('poll', 'directory', 'schedule', 'upkeep', 'blob_check', 'webhook_feed', 'day_end')"
+    " AND j.kind NOT IN ('poll', 'directory', 'schedule', 'upkeep', 'blob_check', 'webhook_feed', 'day_end',"
+    " 'lateness', 'evidence_chain', 'revocation')"
     " AND coalesce(a.state, '') <> 'discarded')"
 )
 """Jobs that are neither done nor come round for ever: the axis lists again what it was told `fail` of."""
