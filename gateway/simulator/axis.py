@@ -48,7 +48,7 @@ class SimulatedAxis:
         self.registry = registry
         self.faults = faults
         self.packets: dict[str, Packet] = {}
-        self.items = Items(faults, random.Random(seed))  # noqa: S311 - the order of a list, no secret
+        self.items = Items(faults, random.Random(seed), clock)  # noqa: S311 - the order of a list, no secret
         self._blobs = blobs
         self._rewriter = rewriter
         self._clock = clock

@@ -6,6 +6,7 @@ the beginning of an answer is to arrive, it is closed instead.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -16,12 +17,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from gateway.axis.vxp.server import operation_at
-from gateway.axis.vxp.wire import Operation
+from gateway.axis.vxp.wire import PREFIX, Operation, Param
 from gateway.simulator.fault_kinds import CutAnswer, CutBody, ReadyAnswer, Severed, Wait
-from gateway.simulator.fault_list import HTML_400, HTML_404
+from gateway.simulator.fault_list import HTML_400, HTML_404, HTML_413, HTML_429
 from gateway.simulator.faults import FaultSet
 
 _SEVER = "gateway.sever"
+_SYSTEM_ID = (PREFIX + Param.SYSTEM_ID).lower().encode()
 
 
 class Sever(Protocol):
@@ -62,6 +64,7 @@ class Door:
     def __init__(self, inner: ASGIApp, faults: FaultSet) -> None:
         self._inner = inner
         self._faults = faults
+        self._pace = _Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = operation_at(scope["path"])
@@ -72,6 +75,12 @@ class Door:
             with self._faults.request(operation) as readings:
                 if _header_bytes(scope) > readings.header_limit:
                     await _send_whole(HTML_400, send)
+                elif self._pace.exceeds(_header(scope, _SYSTEM_ID), readings.rate_limit):
+                    await _read_on(receive)
+                    await _send_whole(HTML_429, send)
+                elif readings.packet_limit is not None and _body_bytes(scope) > readings.packet_limit:
+                    await _read_on(receive)
+                    await _send_whole(HTML_413, send)
                 elif operation is Operation.DOWNLOAD and readings.download == "missing":
                     await _send_whole(HTML_404, send)
                 else:
@@ -122,6 +131,26 @@ class Door:
 
         await self._inner(_uncompressed(scope), receive, collect)
         return ReadyAnswer(status, content_type, b"".join(pieces))
+
+
+class _Pace:
+    """How many requests each system made within the last second."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, deque[float]] = {}
+
+    def exceeds(self, system_id: bytes, limit: int | None) -> bool:
+        """Whether this one is more than so many in a second; one that is does not count."""
+        if limit is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        times = self._times.setdefault(system_id, deque())
+        while times and now - times[0] > 1:
+            times.popleft()
+        if len(times) >= limit:
+            return True
+        times.append(now)
+        return False
 
 
 def _late(send: Send, receive: Receive, seconds: float | None) -> Send:
@@ -180,6 +209,16 @@ def _bent(send: Send, changes: Sequence[Callable[[bytes], bytes]]) -> Send:
 
 def _uncompressed(scope: Scope) -> Scope:
     return {**scope, "headers": [each for each in scope["headers"] if each[0] != b"accept-encoding"]}
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((bytes(value) for key, value in scope["headers"] if key.lower() == name), b"")
+
+
+def _body_bytes(scope: Scope) -> int:
+    """As the request says beforehand."""
+    said = _header(scope, b"content-length")
+    return int(said) if said.isdigit() else 0
 
 
 def _header_bytes(scope: Scope) -> int:

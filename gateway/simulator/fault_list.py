@@ -29,6 +29,16 @@ HTML_400 = ReadyAnswer(
     "text/html;charset=utf-8",
     b"<html><head><title>HTTP Status 400</title></head><body>Request header is too large</body></html>\r\n",
 )
+HTML_413 = ReadyAnswer(
+    413,
+    "text/html",
+    b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body></body>\r\n</html>\r\n",
+)
+HTML_429 = ReadyAnswer(
+    429,
+    "text/html",
+    b"<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n<body></body>\r\n</html>\r\n",
+)
 _HTML_502 = ReadyAnswer(
     502,
     "text/html",

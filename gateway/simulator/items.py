@@ -11,7 +11,7 @@ from gateway.axis.vxp.backend import Acknowledgement, ErrorCode, ReceivedQuery, 
 from gateway.simulator.faults import FaultSet
 from gateway.simulator.registry import Unit, local_text
 from gateway.simulator.rewriting import Rewritten
-from gateway.times import VIETNAM
+from gateway.times import VIETNAM, Clock
 
 _FINAL = (Transport.DONE, Transport.FAIL)
 
@@ -56,10 +56,11 @@ class Copy:
 class Items:
     """All copies. `chance` decides the order where it is random."""
 
-    def __init__(self, faults: FaultSet, chance: random.Random) -> None:
+    def __init__(self, faults: FaultSet, chance: random.Random, clock: Clock) -> None:
         self.by_id: dict[str, Copy] = {}
         self._faults = faults
         self._chance = chance
+        self._clock = clock
         self._waiting: dict[tuple[str, MessageType], dict[str, Copy]] = {}
         self._failed: dict[tuple[str, MessageType], dict[str, Copy]] = {}
         self._acknowledged: dict[tuple[str, MessageType], dict[str, Copy]] = {}
@@ -81,7 +82,7 @@ class Items:
     def own(self, system_id: str, doc_id: str) -> Copy:
         """The system's own copy. Raises ServerFail for any other id."""
         copy = self.by_id.get(doc_id)
-        if copy is None or copy.system_id != system_id:
+        if copy is None or copy.system_id != system_id or self._is_over(copy):
             raise ServerFail(ErrorCode.FILE_INVALID, f"Không tìm thấy văn bản {doc_id}")
         return copy
 
@@ -104,10 +105,17 @@ class Items:
         if readings.after_fail == "again":
             yield from self._failed.get(key, {}).values()
         for copy in self._waiting.get(key, {}).values():
+            if self._is_over(copy):
+                continue
             if copy.held:
                 copy.held -= 1
             elif copy.state is Transport.INITIAL or readings.after_processing == "again":
                 yield copy
+
+    def _is_over(self, copy: Copy) -> bool:
+        """Whether it waited for longer than an axis keeps things."""
+        kept = self._faults.readings.retention
+        return kept is not None and copy.state not in _FINAL and self._clock() - copy.packet.received > kept
 
     def _ordered(self, items: Sequence[Item]) -> Sequence[Item]:
         match self._faults.readings.list_order:
@@ -133,7 +141,7 @@ class Items:
 
     def count(self, system_id: str, kind: MessageType) -> int:
         """How many wait, kept ones too."""
-        return len(self._waiting.get((system_id, kind), {}))
+        return sum(not self._is_over(copy) for copy in self._waiting.get((system_id, kind), {}).values())
 
     def acknowledge(self, acknowledgement: Acknowledgement, now: datetime) -> None:
         """Moves a copy that is listed; for another it does what the readings say. Raises ServerFail."""

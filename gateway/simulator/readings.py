@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gateway.problems import Kind, Problem, Text
 
-_NUMBER = re.compile(r"([0-9]{1,6})(min|k|)")
+_NUMBER = re.compile(r"([0-9]{1,6})(min|k|m|d|)")
 
 
 def _number(text: object, unit: str) -> int:
@@ -37,6 +37,18 @@ def _rows(value: object) -> object:
     if value is None or isinstance(value, int):
         return value
     return None if value == "none" else _number(value, "")
+
+
+def _megabytes(value: object) -> object:
+    if value is None or isinstance(value, int):
+        return value
+    return None if value == "none" else _number(value, "m") * 1024 * 1024
+
+
+def _days(value: object) -> object:
+    if value is None or isinstance(value, timedelta):
+        return value
+    return None if value == "none" else timedelta(days=_number(value, "d"))
 
 
 def _kebab(name: str) -> str:
@@ -64,6 +76,14 @@ class Readings(BaseModel):
     header_limit: Annotated[int, BeforeValidator(_kilobytes)] = Field(
         default=8 * 1024, description="`Nk` bytes of request headers; beyond them HTML with status 400"
     )
+    packet_limit: Annotated[int | None, BeforeValidator(_megabytes)] = Field(
+        default=350 * 1024 * 1024,
+        description="`Nm` bytes of a packet; beyond them a proxy's HTML with status 413. `none`: no such limit",
+    )
+    rate_limit: Annotated[int | None, BeforeValidator(_rows)] = Field(
+        default=None,
+        description="`N` requests of one system in a second; beyond them HTML with status 429. `none`: no such limit",
+    )
     refusal_status: Literal["4xx", "200"] = Field(default="4xx", description="HTTP status of a FAIL (500 for code 20)")
 
     list_order: Literal["random", "oldest", "newest"] = Field(default="random", description="order of a received list")
@@ -72,6 +92,10 @@ class Readings(BaseModel):
     )
     after_processing: Literal["again", "gone"] = Field(default="again", description="items acknowledged `processing`")
     after_fail: Literal["again", "gone"] = Field(default="again", description="items acknowledged `fail`")
+    retention: Annotated[timedelta | None, BeforeValidator(_days)] = Field(
+        default=timedelta(days=180),
+        description="`Nd` after which a packet that nobody fetched is there no more, or `none`: it is kept",
+    )
     date_filters: Literal["ignored", "honoured"] = Field(default="ignored", description="fromDate and toDate")
     items_per: Literal["system", "unit"] = Field(
         default="system", description="a packet to two units of one system: one item, or one for each"
@@ -120,11 +144,13 @@ KINDER: dict[str, str] = {
     "hash-file": "either",
     "trailing-crlf": "optional",
     "header-limit": "64k",
+    "packet-limit": "none",
     "refusal-status": "200",
     "list-order": "oldest",
     "list-cap": "none",
     "after-processing": "gone",
     "after-fail": "gone",
+    "retention": "none",
     "date-filters": "honoured",
     "items-per": "unit",
     "second-ack": "ok",

@@ -7,6 +7,7 @@ import httpx2
 import partner
 import pytest
 from backup_parts import Databases, backed_up, databases_in, restored
+from webhook_receiver import receiving
 from world import (
     DEPARTMENT,
     OTHER,
@@ -23,11 +24,14 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import app, settings
 from gateway.backup.differences import compare
 from gateway.directory import connections
 from gateway.documents.announcing import Happening
 from gateway.handover.feed import Bell, Feed
+from gateway.handover.webhooks import endpoints
+from gateway.handover.webhooks.model import NewEndpoint
+from gateway.handover.webhooks.signing import new_secret
 from gateway.installation import restored as holding
 from gateway.jobs import Jobs
 from gateway.problems import Problem
@@ -153,14 +157,15 @@ async def test_one_named_dispatch_leaves_while_the_rest_is_held(databases: Datab
                     await holding.release(tx, sender.gateway.jobs, [held[id_of(urgent)].dispatch], app.clock())
 
 
-async def test_what_arrives_after_a_restore_is_acknowledged_only_after_the_release(
+async def test_what_arrives_after_a_restore_is_acknowledged_and_told_only_after_the_release(
     databases: Databases, tmp_path: Path
 ) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "new").mkdir()
-    async with axis(tmp_path / "axis") as simulated:
+    async with axis(tmp_path / "axis") as simulated, receiving() as called:
         old = node_settings(databases.whole("sqlite"), tmp_path / "old")
         key = await prepare(old, simulated.address, tmp_path / "old", RECEIVING, [DEPARTMENT])
+        await _is_called(old, called.url, tmp_path / "hook")
         await backed_up(old, tmp_path / "backup.tar")
         doc_id = await simulated.lay(partner.document("77"))
         new = node_settings(databases.empty("sqlite"), tmp_path / "new")
@@ -168,7 +173,7 @@ async def test_what_arrives_after_a_restore_is_acknowledged_only_after_the_relea
         async with node(new, key) as receiver:
             await receiver.poll()
             await went_round(receiver)
-            assert await simulated.acks(doc_id) == []
+            assert (await simulated.acks(doc_id), called.calls) == ([], [])
             found = await compare(receiver.gateway.store, receiver.gateway.axes.of)
             assert [one.axis_doc_id for one in found.waiting] == [doc_id]
             await release_all(receiver)
@@ -176,8 +181,25 @@ async def test_what_arrives_after_a_restore_is_acknowledged_only_after_the_relea
             async def acknowledged() -> bool:
                 return await simulated.acks(doc_id) == ["done"]
 
+            async def told() -> bool:
+                return "document.arrived" in called.kinds
+
             await until(acknowledged)
+            await until(told)
+            assert "alarm.restored_from_backup" in called.kinds
             assert len(await receiver.listed(partner.id_of("77"))) == 1
+
+
+async def _is_called(wanted: settings.Settings, url: str, secret: Path) -> None:
+    """The document system of this gateway has a webhook."""
+    secret.write_text(new_secret())
+    new = NewEndpoint(
+        name="qlvb", url=url, secret_source=f"file:{secret}", units=frozenset({DEPARTMENT}), allow_plain_http=True
+    )
+    store = app.open_store(wanted)
+    async with store.begin() as tx:
+        await endpoints.add(tx, Jobs(app.clock), new, frozenset({"127.0.0.1"}), app.clock())
+    await store.close()
 
 
 async def _knows(sender: Node) -> None:

@@ -1,5 +1,7 @@
 """Our own client under each reading of what is not known of an axis."""
 
+import asyncio
+import os
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +12,12 @@ from axis_requests import EDOC, NOW
 from clocks import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import SYSTEMS, PacketBytes, Running, client, document, running, status
+from simulated import SYSTEMS, PacketBytes, Running, client, document, file, running, status
 
 from gateway.axis.port import (
     Accepted,
     AxisRefused,
+    AxisUnavailable,
     Item,
     MessageType,
     Registration,
@@ -32,7 +35,14 @@ from gateway.simulator.readings import KINDER, NAMES, Readings, readings_of
 DOCS = Path(__file__).parent.parent.parent / "docs" / "simulator.md"
 TWO_UNITS, TWO_CODES, ONE_UNIT = SYSTEMS
 SCHEMA: dict[str, dict[str, Any]] = Readings.model_json_schema()["properties"]
-NUMBERS = {"timestamp-window": ["1min", "none"], "header-limit": ["8k", "64k"], "list-cap": ["1", "none"]}
+NUMBERS = {
+    "timestamp-window": ["1min", "none"],
+    "header-limit": ["8k", "64k"],
+    "list-cap": ["1", "none"],
+    "packet-limit": ["1m", "none"],
+    "rate-limit": ["100", "none"],
+    "retention": ["1d", "none"],
+}
 VALUES = {name: NUMBERS.get(name) or SCHEMA[name]["enum"] for name in NAMES} | {"directory": ["own"]}
 ROUNDS = [
     [f"{name}={values[at % len(values)]}" for name, values in VALUES.items()]
@@ -139,6 +149,26 @@ class TestRequests:
             headers = axis.other.headers(Operation.RECEIVED, EDOC) | {header: "curl/8"}
             assert axis.other.call(Operation.RECEIVED, headers=headers).json()["ErrorCode"] == code
 
+    @pytest.mark.parametrize(("reading", "stored"), [("1m", 0), ("2m", 1), ("none", 1)])
+    async def test_a_packet_may_be_too_large_for_a_proxy(
+        self, folder: Path, clock: Ticking, reading: str, stored: int
+    ) -> None:
+        packet = document("H97", from_code="H99", files=[file("a.bin", os.urandom(900_000))])
+        with under(folder, clock, f"packet-limit={reading}") as axis:
+            async with client(axis, TWO_UNITS, clock) as sender:
+                outcome = await send(sender, packet, "H99")
+            assert isinstance(outcome, Accepted) == bool(stored)
+            assert len(axis.ledger()["packets"]) == stored
+
+    @pytest.mark.parametrize(("reading", "answered"), [("2", 2), ("9", 5), ("none", 5)])
+    async def test_a_system_may_ask_too_often(self, folder: Path, clock: Ticking, reading: str, answered: int) -> None:
+        with under(folder, clock, f"rate-limit={reading}") as axis:
+            async with client(axis, ONE_UNIT, clock) as receiver, client(axis, TWO_UNITS, clock) as other:
+                asked = await asyncio.gather(*(listed(receiver) for _ in range(5)), return_exceptions=True)
+                assert await listed(other) == []
+        assert sum(found == [] for found in asked) == answered
+        assert all(found == [] or isinstance(found, AxisUnavailable) for found in asked)
+
     @pytest.mark.parametrize(("reading", "statuses"), [("4xx", [401, 404]), ("200", [200, 200])])
     async def test_a_refusal_is_the_same_to_us_with_any_http_status(
         self, folder: Path, clock: Ticking, reading: str, statuses: list[int]
@@ -234,6 +264,20 @@ class TestLists:
                 assert len(await listed(receiver)) == first
                 assert {item.doc_id for item in await drained(receiver)} == set(ids)
                 assert await listed(receiver) == []
+
+    @pytest.mark.parametrize(("reading", "count"), [("30d", 0), ("31d", 1), ("none", 1)])
+    async def test_what_nobody_fetched_is_gone_after_a_time(
+        self, folder: Path, clock: Ticking, reading: str, count: int
+    ) -> None:
+        with under(folder, clock, f"retention={reading}", "timestamp-window=none") as axis:
+            (doc_id,) = await self.filled(axis, clock, 1)
+            clock.advance(30 * 86_400)
+            async with client(axis, ONE_UNIT, clock) as receiver:
+                assert [item.doc_id for item in await listed(receiver)] == [doc_id] * count
+                assert await receiver.count(MessageType.EDOC) == count
+                if not count:
+                    with pytest.raises(AxisRefused):
+                        await receiver.fetch(doc_id, lambda _: None)
 
     @pytest.mark.parametrize("state", [Transport.PROCESSING, Transport.FAIL])
     @pytest.mark.parametrize(("reading", "count"), [("again", 1), ("gone", 0)])
@@ -386,7 +430,7 @@ class TestGrammar:
     @pytest.mark.parametrize(
         "spec",
         ["", "list-order", "list-order=", "list-order=up", "list_order=random", "list-cap=0", "list-cap=1k",
-         "timestamp-window=5", "timestamp-window=0min", "header-limit=8", "kinder=1", "replay=REFUSED"],
+         "timestamp-window=5", "timestamp-window=0min", "packet-limit=1k", "retention=5", "rate-limit=0", "header-limit=8", "kinder=1", "replay=REFUSED"],
     )  # fmt: skip
     def test_what_is_not_a_reading_is_refused_with_the_names_there_are(self, spec: str) -> None:
         with pytest.raises(Problem, match=r"simulator\.reading") as caught:
