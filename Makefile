@@ -33,6 +33,7 @@ lock:
 bench:
 	@tools/setup dev
 	@.venv/bin/python -m bench.packet
+	@.venv/bin/python -m bench.signature
 	@.venv/bin/python -m bench.large_document
 
 # SECONDS=600 is how long; RUNS=20000 instead counts inputs
