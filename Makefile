@@ -33,6 +33,7 @@ lock:
 bench:
 	@tools/setup dev
 	@.venv/bin/python -m bench.packet
+	@.venv/bin/python -m bench.signature
 	@.venv/bin/python -m bench.large_document
 
 # ARGS="--documents 200 --seed 7" and the like; docs/proof.md

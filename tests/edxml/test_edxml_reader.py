@@ -8,9 +8,25 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from packets import HEADER, PDF, SAMPLES, TODAY, TRACE, File, codes, content, document, errors, read, replaced, sample
+from packets import (
+    HEADER,
+    PDF,
+    SAMPLES,
+    TODAY,
+    TRACE,
+    File,
+    codes,
+    content,
+    document,
+    errors,
+    read,
+    replaced,
+    sample,
+    zipped,
+)
 from sinks import TemporarySinks
 
+from gateway.edxml.attachments import SentBytes
 from gateway.edxml.limits import Limits
 from gateway.edxml.model import DocumentPacket, MessageHeader, StatusHeader, StatusPacket
 from gateway.edxml.reader import Profile, ReadPacket, read_packet
@@ -543,6 +559,40 @@ def test_a_signature_over_its_cap_is_seen_but_not_kept() -> None:
     assert result.signature.present
     assert result.signature.xml is None
     assert result.readable
+
+
+@pytest.mark.parametrize("limits", [Limits(signature_bytes=50), Limits(signature_elements=2)])
+def test_what_is_over_the_caps_of_a_signature_counts_for_no_other_cap(limits: Limits) -> None:
+    deep, text, many = "<a b='c'>" * 10, "x" * 5_000_000 + "</a>" * 10, "<d e='f'/>" * 70_000
+    result = read(document([PDF], signature=f"<Signature>{deep}{text}{many}</Signature>"), limits=limits)
+    assert (result.signature.present, result.signature.xml, result.signature.too_large) == (True, None, True)
+    assert (codes(result), result.readable) == (["R.Signature"], True)
+
+
+def test_a_signature_that_stands_elsewhere_is_counted_only() -> None:
+    for place in ("<edXML:edXMLBody>", "<AttachmentEncoded>"):
+        packet = replaced(document([PDF]), place, f"{place}<Signature><a/></Signature>")
+        result = read(packet)
+        assert (result.signature.present, result.signature.count) == (False, 1)
+
+
+def test_what_is_repeated_is_remembered_by_its_path() -> None:
+    twice = "<edXML:Subject>Trích yếu</edXML:Subject><edXML:Subject>Khác</edXML:Subject>"
+    assert with_header("<edXML:Subject>Trích yếu</edXML:Subject>", twice).repeated == {"MessageHeader.Subject"}
+    packet = replaced(document([PDF]), "</AttachmentName>", "</AttachmentName><AttachmentName>khac</AttachmentName>")
+    assert read(packet).repeated == {"AttachmentName"}
+    assert read(document([PDF])).repeated == frozenset()
+
+
+def test_an_unzipped_file_keeps_the_digest_of_what_came() -> None:
+    raw = zipped(("x.csv", b"a,b"))
+    (packed,) = read(document([File("a.csv", "application/zip", raw)])).attachments
+    assert packed.sent == SentBytes(len(raw), hashlib.sha256(raw).hexdigest())
+    assert packed.sha256 == hashlib.sha256(b"a,b").hexdigest()
+    (plain,) = read(document([PDF])).attachments
+    assert plain.sent == SentBytes(plain.size, plain.sha256)
+    (broken,) = read(replaced(document([PDF]), base64.b64encode(b"%PDF-1.4 noi dung").decode(), "!")).attachments
+    assert broken.sent is None
 
 
 # Profiles, findings, ownership.

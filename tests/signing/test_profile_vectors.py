@@ -91,3 +91,10 @@ def test_a_key_file_signs_rsa_as_the_vectors_do(algorithm: Algorithm) -> None:
     assert isinstance(public, rsa.RSAPublicKey)
     hashing = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}[algorithm.value[-3:]]
     public.verify(value, text, padding.PKCS1v15(), hashing)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_signed_packets_keep_to_both_schemas(case: Path) -> None:
+    packet = etree.fromstring((case / "packet.edxml").read_bytes())
+    for name in ("strict", "lenient"):
+        etree.XMLSchema(etree.parse(ROOT / "schemas" / f"edxml-{name}.xsd")).assertValid(packet)

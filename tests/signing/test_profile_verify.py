@@ -12,7 +12,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from axis_pass import Habits, MemorySink, passed, read
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from edxml_strategies import PLAIN, PLAIN_STATUS, changed
 from profile_keys import VECTORS, key
 
@@ -513,3 +515,43 @@ def test_every_algorithm_signs_and_verifies(algorithm: Algorithm) -> None:
 def test_two_signatures_by_one_key_at_one_time_differ_by_their_nonce() -> None:
     one, other = (sign_status(PLAIN_STATUS, key(), NOW, bytes([n] * 16)) for n in (1, 2))
     assert one.signed_info != other.signed_info
+
+
+# Keys that may not verify.
+
+_CA = serialization.load_pem_private_key((VECTORS / "keys" / "ca.key.pem").read_bytes(), None)
+_LEAF = x509.load_der_x509_certificate(DER).public_key()
+
+
+def _certificate_of(public: CertificatePublicKeyTypes) -> bytes:
+    assert isinstance(_CA, rsa.RSAPrivateKey)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(public).serial_number(1)
+    dated = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+    return dated.sign(_CA, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def _with_exponent(exponent: int) -> CertificatePublicKeyTypes:
+    assert isinstance(_LEAF, rsa.RSAPublicKey)
+    return rsa.RSAPublicNumbers(exponent, _LEAF.public_numbers().n).public_key()
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "word"),
+    [
+        (lambda: rsa.generate_private_key(65537, 1024).public_key(), "rsa-1024", "weak_key"),
+        (lambda: _with_exponent(2**100 + 1), "rsa-2048", "weak_key"),
+        (lambda: ec.generate_private_key(ec.SECP521R1()).public_key(), "secp521r1", "key_kind"),
+        (lambda: ed25519.Ed25519PrivateKey.generate().public_key(), "unknown", "key_kind"),
+        (lambda: ec.generate_private_key(ec.SECP256R1()).public_key(), "ecdsa-p256", "key_mismatch"),
+        (lambda: rsa.generate_private_key(65537, 3072).public_key(), "rsa-3072", "value_length"),
+        (lambda: rsa.generate_private_key(65537, 2048).public_key(), "rsa-2048", "value"),
+    ],
+)
+def test_a_key_that_may_not_verify_or_did_not_sign_is_named(
+    make: Callable[[], CertificatePublicKeyTypes], kind: str, word: str
+) -> None:
+    found = facts(certificate(_certificate_of(make())))
+    assert (found.well_formed, found.intact, found.covers, codes(found)) == (True, False, True, [word])
+    assert found.certificate is not None
+    assert found.certificate.key == kind
