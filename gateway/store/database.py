@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from gateway.store import sqlite_driver
 from gateway.store.faults import DatabaseUnavailable, Trouble, database_faults
 from gateway.store.settings import StoreSettings
 
@@ -59,11 +60,12 @@ class Store:
 
     SQLite: write-ahead log, synchronous=FULL, foreign keys, `BEGIN IMMEDIATE` for writers. Writers of one process
     queue in the order they came; those of several processes wait for each other up to `busy_timeout`.
-    PostgreSQL: READ COMMITTED.
+    PostgreSQL: READ COMMITTED. `commits` counts write transactions that were committed.
     """
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
+        self.commits = 0
         self._writing: asyncio.Task[object] | None = None
         url = settings.engine_url
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
@@ -89,6 +91,7 @@ class Store:
                 async with self.engine.begin() as connection:
                     transaction = Transaction(connection)
                     yield transaction
+        self.commits += 1
         transaction.committed()
 
     @asynccontextmanager
@@ -138,8 +141,9 @@ def _sqlite_engine(settings: StoreSettings, *, begin: str, query_only: bool) -> 
         pool_size=settings.pool_size if query_only else 1,
         max_overflow=settings.pool_size if query_only else 2,
         pool_timeout=settings.busy_timeout,
+        pool_reset_on_return=None,  # every block commits or rolls back
         hide_parameters=True,
-        connect_args={"timeout": settings.busy_timeout},
+        connect_args={"timeout": settings.busy_timeout, "async_creator_fn": sqlite_driver.connect},
     )
 
     pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"query_only={int(query_only)}"]
