@@ -82,6 +82,7 @@ class Health:
                 ),
                 jobs=tuple((one.kind, one.state, one.count) for one in await self._jobs.counts(tx)),
                 disk_free_bytes=self._blobs.free_bytes(),
+                commits=self._store.commits,
             )
 
     async def busy(self) -> int | None:

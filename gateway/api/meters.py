@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.axis.port import Exchange
@@ -33,6 +33,8 @@ class Figures:
     jobs: tuple[tuple[str, str, int], ...] = field(default=())
     """(kind, state, count)."""
     disk_free_bytes: int | None = None
+    commits: int = 0
+    """Write transactions of this process."""
 
 
 class Meters:
@@ -107,7 +109,7 @@ class _Snapshot(Collector):
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         figures = self._figures
         yield _counted(
             "gateway_documents", "Documents by direction and outcome.", ("direction", "state"), figures.documents
@@ -132,6 +134,9 @@ class _Snapshot(Collector):
         yield polls
         if figures.disk_free_bytes is not None:
             yield GaugeMetricFamily("gateway_disk_free_bytes", "Left for blobs.", value=figures.disk_free_bytes)
+        yield CounterMetricFamily(
+            "gateway_database_commits", "Write transactions committed by this process.", value=figures.commits
+        )
 
 
 def _counted(
