@@ -106,7 +106,7 @@ class Arriver:
                 return Retry("unreadable_copy")
             if arrival.state is ArrivalState.FETCHED:
                 return Retry(SetApart.NOT_SCANNED)
-            await self._acknowledge(job, arrival, connection, axis)
+            return await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
             if isinstance(error, AxisRefused) and error.error_class is ErrorClass.CONFIGURATION:
                 await self._stop(job, connection, reason_of(error))
@@ -115,7 +115,6 @@ class Arriver:
         except (BlobMissing, BlobDamaged) as trouble:
             await self._fetch_again(job, arrival, trouble.code)
             return Retry(trouble.code)
-        return Done()
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
         """The policy gives up: what was read is set apart and blocks nothing; what never came is tried at each poll."""
@@ -364,10 +363,10 @@ class Arriver:
             tx, Announcement(kind=kind, at=self._clock(), unit_code=earlier.unit_code, document=earlier.id)
         )
 
-    async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> None:
+    async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> Outcome:
         state = self._what_to_say(arrival)
         if state is None or connection.mode is not Mode.ACTIVE:
-            return
+            return Done()
         try:
             await axis.acknowledge(arrival.doc_id, state)
         except AxisRefused:
@@ -380,7 +379,7 @@ class Arriver:
             await self._jobs.hold(tx, job.lease)
             current = await repository.hold_arrival(tx, arrival.id)
             if current is None:
-                return
+                return Done()
             # A person may have discarded it, or had it read again, while the axis was told.
             stays = current.state is not arrival.state or current.state in _STAY_APART
             await repository.save_arrival(
@@ -393,6 +392,7 @@ class Arriver:
                     changed_at=now,
                 ),
             )
+            return await self._jobs.done(tx, job.lease)
 
     def _what_to_say(self, arrival: Arrival) -> Transport | None:
         match arrival.state:

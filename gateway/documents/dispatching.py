@@ -96,16 +96,13 @@ class Dispatcher:
             return Again(self._clock() + _LET_PASS)
         try:
             if dispatch.state is DispatchState.QUEUED:
-                built = await self._build(job, dispatch)
-                if built is None:
-                    return Done()
-                dispatch = built
+                packet = await self._build(dispatch)
                 self._passed("dispatch.built")
             else:
-                await self._look_at_packet(dispatch)
+                packet = await self._built_before(dispatch)
         except (BlobMissing, BlobDamaged) as trouble:
             return await self._lost(job, dispatch, trouble.code)
-        return await self._send(job, dispatch, connection)
+        return await self._send(job, dispatch, packet, connection)
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
         """The policy gives up: a person is told."""
@@ -125,21 +122,13 @@ class Dispatcher:
         async with self._store.read() as tx:
             return await repository.earlier_untried(tx, dispatch)
 
-    async def _build(self, job: Claimed, dispatch: Dispatch) -> Dispatch | None:
-        """The dispatch with its packet; None when it was cancelled meanwhile."""
+    async def _build(self, dispatch: Dispatch) -> Packet:
+        """The packet, safe on disk; its row comes with `sending`, for until then it may as well be built anew."""
         blob = await asyncio.to_thread(await self._writing(dispatch))
         now = self._clock()
-        packet = Packet(
+        return Packet(
             id=new_id(now), message_type=dispatch.message_type, direction=Direction.OUT, blob=blob, created_at=now
         )
-        built = replace(dispatch, state=DispatchState.BUILT, packet_id=packet.id, changed_at=now)
-        async with self._store.begin() as tx:
-            await self._jobs.hold(tx, job.lease)
-            if not await _is_still(tx, dispatch):
-                return None
-            await repository.add_packet(tx, packet)
-            await repository.save_dispatch(tx, built)
-        return built
 
     async def _writing(self, dispatch: Dispatch) -> Callable[[], Blob]:
         """What a thread has to run to have the packet written."""
@@ -176,12 +165,14 @@ class Dispatcher:
             entry_name=f"{one.content_id}.{extension_of(one.attachment_name) or 'bin'}",
         )
 
-    async def _look_at_packet(self, dispatch: Dispatch) -> None:
-        """Whether the packet that was built earlier is still whole, before a word of it leaves."""
+    async def _built_before(self, dispatch: Dispatch) -> Packet:
+        """The packet that was built for an earlier attempt, seen to be still whole before a word of it leaves."""
         async with self._store.read() as tx:
             packet = await repository.find_packet(tx, dispatch.packet_id or "")
-        if packet is not None:
-            await asyncio.to_thread(self._blobs.verify, packet.blob)
+        if packet is None:
+            raise LookupError("the packet of a dispatch is missing")
+        await asyncio.to_thread(self._blobs.verify, packet.blob)
+        return packet
 
     async def _lost(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
         """A file or the packet is gone or damaged, so it can never leave: it ends, and people are told why."""
@@ -202,19 +193,23 @@ class Dispatcher:
             await self._announce(tx, alarm)
         return Done()
 
-    async def _send(self, job: Claimed, dispatch: Dispatch, connection: Connection) -> Outcome:
+    async def _send(self, job: Claimed, dispatch: Dispatch, packet: Packet, connection: Connection) -> Outcome:
         axis = await self._axis_of(connection)
         now = self._clock()
         sending = replace(
-            dispatch, state=DispatchState.SENDING, attempts=dispatch.attempts + 1, sent_at=now, changed_at=now
+            dispatch,
+            state=DispatchState.SENDING,
+            packet_id=packet.id,
+            attempts=dispatch.attempts + 1,
+            sent_at=now,
+            changed_at=now,
         )
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if not await _is_still(tx, dispatch):
                 return Done()
-            packet = await repository.find_packet(tx, dispatch.packet_id or "")
-            if packet is None:
-                return Dead("packet_missing")
+            if dispatch.packet_id is None:
+                await repository.add_packet(tx, packet)
             await repository.save_dispatch(tx, sending)
             await move_document(tx, sending)
         self._passed("dispatch.sending")
@@ -232,7 +227,7 @@ class Dispatcher:
                     await self._end(
                         tx, replace(dispatch, state=DispatchState.ACCEPTED, axis_doc_id=doc_id, reason=None)
                     )
-                    return Done()
+                    return await self._jobs.done(tx, job.lease)
                 case Rejected():
                     return await self._rejected(tx, dispatch, result)
                 case NotSent(reason) if reason in _NEVER:
