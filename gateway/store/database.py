@@ -1,14 +1,17 @@
 """The unit of work: one transaction on SQLite or PostgreSQL."""
 
 import asyncio
+import select
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVarTuple, overload
 
+import psycopg
 from sqlalchemy import CursorResult, Executable, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -179,15 +182,36 @@ class _Driver(Protocol):
 
 
 def _postgresql_engine(settings: StoreSettings) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         settings.engine_url,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_timeout=settings.busy_timeout,
-        pool_pre_ping=True,  # a server that was restarted is noticed before a statement is lost on it
         hide_parameters=True,
         connect_args={"connect_timeout": round(settings.connect_timeout), "application_name": "gateway"},
     )
+
+    # A server that was restarted is noticed before a statement is lost on it. Asking it each time (pool_pre_ping) takes
+    # as long as a statement; so it is asked only when the socket has something to say, as it has once it is closed.
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+        if _is_quiet(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except (psycopg.Error, OSError) as error:
+            raise DisconnectionError from error
+
+    return engine
+
+
+def _is_quiet(connection: DBAPIConnection) -> bool:
+    driver = getattr(connection, "driver_connection", None)
+    if not isinstance(driver, psycopg.AsyncConnection) or driver.closed:
+        return False
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _make_folder(database: str | None) -> None:
