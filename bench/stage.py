@@ -2,11 +2,12 @@
 
 import asyncio
 import shutil
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+
+from postgres import Postgres
 
 from bench.costs import Costs, look
 from bench.line import Line
@@ -18,9 +19,6 @@ from gateway.directory.records import NewConnection, NewUnit
 from gateway.directory.refresh import refresh
 from gateway.store import migrate
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))  # the tests' real PostgreSQL is ours too
-from postgres import Postgres
-
 SECRET = "AbenchSecretBenchSecretBenchSecretBenchSec0="
 SENDER, RECEIVER = "H99", "H99.07"
 SYSTEMS = {SENDER: "00.99.W00", RECEIVER: "00.98.W00"}
@@ -28,13 +26,17 @@ POLL_SECONDS = 1
 
 
 class Agency:
-    """One gateway with its database and its folder; `start` and `stop` are of its process."""
+    """One gateway with its database and its folder; `start` and `stop` are of its process.
+
+    `events` are those that it has seen already.
+    """
 
     def __init__(self, name: str, code: str, database: str, folder: Path) -> None:
         self.name = name
         self.code = code
         self.database = database
         self.key = ""
+        self.events = 0
         self.lines: list[Line] = []
         self._folder = folder
         self._processes: Processes | None = None
