@@ -1,1 +1,1 @@
-"""Measures what the gateway promises: `python -m bench.packet`, `python -m bench.large_document`."""
+"""Measures what the gateway promises: `python -m bench.packet`, `bench.large_document`, `bench.throughput`, `bench.soak`."""

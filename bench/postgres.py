@@ -22,6 +22,9 @@ import psycopg
 from psycopg import sql
 
 _START_SECONDS = 30
+_FOR_TESTS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB")
+_DURABLE = ("-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB")
+"""As an operator would run it; for what is measured."""
 
 
 class PostgresMissing(Exception):
@@ -31,8 +34,9 @@ class PostgresMissing(Exception):
 class Postgres:
     """One running server. Databases are made from templates, which takes some 20 ms."""
 
-    def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
+    def __init__(self, folder: Path, programs: Path, user: str | None, *, durable: bool = False) -> None:
         self.folder = folder
+        self._durable = durable
         self._programs = programs
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,6 +45,13 @@ class Postgres:
     def url(self, database: str) -> str:
         """The address of one of its databases, as an operator would write it."""
         return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
 
     def create(self, template: str | None = None, name: str | None = None) -> str:
         """Make a database, empty or a copy of `template`; its name."""
@@ -59,8 +70,8 @@ class Postgres:
         command = [
             str(self._programs / "postgres"),
             *("-D", str(self.folder / "data"), "-k", str(self.folder)),
-            *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off"),
-            *("-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "logging_collector=off"),
+            *("-c", "listen_addresses=", "-c", "max_connections=200", "-c", "logging_collector=off"),
+            *(_DURABLE if self._durable else _FOR_TESTS),
         ]
         deadline = time.monotonic() + _START_SECONDS
         while True:
@@ -107,8 +118,8 @@ class Postgres:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """A server for as long as the block lasts. Raises PostgresMissing."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server for as long as the block lasts; only a `durable` one syncs what it commits. Raises PostgresMissing."""
     folder = Path(tempfile.mkdtemp(prefix="gw-pg-"))
     user = "nobody" if os.geteuid() == 0 else None
     server: Postgres | None = None
@@ -117,7 +128,7 @@ def running() -> Iterator[Postgres]:
             shutil.chown(folder, user)
         programs = _programs(folder, user)
         _make_cluster(folder, programs, user)
-        server = Postgres(folder, programs, user)
+        server = Postgres(folder, programs, user, durable=durable)
         server.start()
         yield server
     finally:

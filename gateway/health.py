@@ -101,6 +101,7 @@ class Health:
                 disk_free_bytes=self._blobs.free_bytes(),
                 key_days=tuple((one.row.id, one.days_left) for one in keys if one.days_left is not None),
                 keys=tuple((one.row.id, one.fault is None) for one in keys),
+                commits=self._store.commits,
             )
 
     async def busy(self, coming: int) -> int | None:

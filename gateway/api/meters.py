@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.axis.port import Exchange
@@ -41,6 +41,8 @@ class Figures:
     """(signing key, whether it can sign)."""
     key_days: tuple[tuple[str, int], ...] = ()
     """(signing key, days until its certificate ends)."""
+    commits: int = 0
+    """Write transactions of this process."""
 
 
 class Meters:
@@ -124,7 +126,7 @@ class _Snapshot(Collector):
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         figures = self._figures
         yield _counted(
             "gateway_documents", "Documents by direction and outcome.", ("direction", "state"), figures.documents
@@ -164,6 +166,9 @@ class _Snapshot(Collector):
         yield days
         if figures.disk_free_bytes is not None:
             yield GaugeMetricFamily("gateway_disk_free_bytes", "Left for blobs.", value=figures.disk_free_bytes)
+        yield CounterMetricFamily(
+            "gateway_database_commits", "Write transactions committed by this process.", value=figures.commits
+        )
 
 
 def _counted(

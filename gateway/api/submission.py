@@ -61,10 +61,11 @@ class Submission:
                 return earlier
             checked = await self._outgoing.check(tx, _draft(client, upload, upload.weighed(), correlation_id))
         inspected = await self._inspect(upload, checked)
+        checked = replace(checked, warnings=(*checked.warnings, *inspected.findings))
         draft = replace(_draft(client, upload, await upload.commit(), correlation_id), inspected=inspected)
         for _ in range(_RACES):
             try:
-                return await self._accept(client, draft, key, fingerprint)
+                return await self._accept(client, draft, checked, key, fingerprint)
             except _LostRace:
                 continue
         raise _racing()
@@ -76,11 +77,13 @@ class Submission:
             raise _infected(inspected)
         return inspected
 
-    async def _accept(self, client: Client, draft: Draft, key: str | None, fingerprint: str) -> Submitted:
+    async def _accept(
+        self, client: Client, draft: Draft, checked: Checked, key: str | None, fingerprint: str
+    ) -> Submitted:
         async with self._store.begin() as tx:
             if earlier := await self._earlier(tx, client, key, fingerprint):
                 return earlier
-            taken = await self._outgoing.accept(tx, draft)
+            taken = await self._outgoing.accept(tx, draft, checked)
             if key is not None:
                 entry = RememberedKey(
                     client_id=client.id,

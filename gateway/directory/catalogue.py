@@ -56,6 +56,13 @@ async def standings(
     tx: Transaction, codes: Sequence[str], on: date, *, connection_id: str | None = None
 ) -> tuple[Standing, ...]:
     """What is known of each code, in order, in a handful of queries for all of them."""
+    return (await addressees(tx, codes, on, connection_id=connection_id))[0]
+
+
+async def addressees(
+    tx: Transaction, codes: Sequence[str], on: date, *, connection_id: str | None = None
+) -> tuple[tuple[Standing, ...], tuple[tuple[str, str], ...]]:
+    """As `standings`, with what `codes.fold` needs for these addressees: pairs of codes of one body."""
     proposals = {code: _counterpart(code) for code in codes}
     others = [proposal.code for proposal in proposals.values() if proposal is not None]
     known = await _gather(tx, {*codes, *others}, connection_id)
@@ -66,19 +73,12 @@ async def standings(
         if answer.known_by is None and proposal is not None and known.standing(proposal.code, on).known_by is not None:
             answer = replace(answer, proposal=proposal)
         answers.append(answer)
-    return tuple(answers)
+    return tuple(answers), known.pairs
 
 
 async def aliases(tx: Transaction, code: str, *, connection_id: str | None = None) -> frozenset[str]:
     """All codes of the body that bears this one, itself included, as far as a catalogue or a person vouches."""
     return (await _gather(tx, {code}, connection_id)).same_body(code)
-
-
-async def alias_pairs(
-    tx: Transaction, codes: Iterable[str], *, connection_id: str | None = None
-) -> tuple[tuple[str, str], ...]:
-    """What `codes.fold` needs for these addressees: pairs of codes of one body."""
-    return (await _gather(tx, set(codes), connection_id)).pairs
 
 
 def refuse(standing: Standing, field: str) -> Problem | None:
@@ -203,9 +203,12 @@ async def _gather(tx: Transaction, asked: AbstractSet[str], connection_id: str |
     claiming = await repository.agencies_by_former_code(tx, codes, connection_id)
     # What else those rows call themselves: whether several bodies claim such a code decides if it is an alias.
     around = codes | _former(listed) | _former(claiming)
-    claiming = await repository.agencies_by_former_code(tx, around, connection_id)
+    if around != codes:
+        claiming = await repository.agencies_by_former_code(tx, around, connection_id)
     claims = _by_former_code(claiming)
-    units = await repository.units_by_any_code(tx, around | {row.code for row in claiming})
+    wider = around | {row.code for row in claiming}
+    if not wider <= codes:
+        units = await repository.units_by_any_code(tx, wider)
     pairs = [pair for code, rows in claims.items() if code in around for pair in _vouched(code, rows)]
     pairs += [(unit.code, alias) for unit in units for alias in unit.aliases]
     pairs += [pair for pair in level1_list.pairs() if not codes.isdisjoint(pair)]

@@ -125,17 +125,13 @@ class Arriver:
                 return Retry("unreadable_copy")
             if arrival.state is ArrivalState.FETCHED:
                 return Retry(SetApart.NOT_SCANNED)
-            await self._acknowledge(job, arrival, connection, axis)
+            return await self._acknowledge(job, arrival, connection, axis)
         except AxisError as error:
             return await self._failed(job, arrival, connection, error, began)
         except (BlobMissing, BlobDamaged) as trouble:
             _log.error("arrival.packet_lost", code=trouble.code, arrival=arrival.id, do=trouble.action.en)
             await self._fetch_again(job, arrival, trouble.code)
             return Retry(trouble.code)
-        if not self._breakers.seen(way_in(connection.id)).is_clean:
-            async with self._store.begin() as tx:
-                await self._breakers.answered(tx, way_in(connection.id))
-        return Done()
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
         """The policy gives up: what was read is set apart and blocks nothing; what never came is tried at each poll."""
@@ -371,10 +367,10 @@ class Arriver:
         found = await units.own_units(tx, named)
         return [unit for unit in found if unit.connection_id == connection.id]
 
-    async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> None:
+    async def _acknowledge(self, job: Claimed, arrival: Arrival, connection: Connection, axis: Axis) -> Outcome:
         state = self._what_to_say(arrival)
         if state is None or connection.mode is not Mode.ACTIVE:
-            return
+            return Done()
         try:
             await axis.acknowledge(arrival.doc_id, state)
         except AxisRefused as refused:
@@ -387,7 +383,7 @@ class Arriver:
             await self._jobs.hold(tx, job.lease)
             current = await repository.hold_arrival(tx, arrival.id)
             if current is None:
-                return
+                return Done()
             # A person may have discarded it, or had it read again, while the axis was told.
             stays = current.state is not arrival.state or current.state in _STAY_APART
             await repository.save_arrival(
@@ -402,6 +398,9 @@ class Arriver:
             )
             told = replace(current, changed_at=now)
             await self._witness(tx, Witnessed.ACKNOWLEDGED, told, {"axis_doc_id": arrival.doc_id, "told": state.value})
+            if not self._breakers.seen(way_in(connection.id)).is_clean:
+                await self._breakers.answered(tx, way_in(connection.id))
+            return await self._jobs.done(tx, job.lease)
 
     def _what_to_say(self, arrival: Arrival) -> Transport | None:
         match arrival.state:

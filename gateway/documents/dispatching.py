@@ -7,7 +7,7 @@ dispatch found in `sending` by a later run is unknown. A retry sends the same by
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -35,6 +35,7 @@ from gateway.documents.reasons import UNSIGNABLE, word_of
 from gateway.documents.resending import reduced
 from gateway.documents.settings import DocumentsSettings
 from gateway.documents.signatures import repository as signatures
+from gateway.documents.signatures.model import KeptSignature
 from gateway.documents.signatures.writing import PacketWriter, ToWrite
 from gateway.documents.standing import move_document
 from gateway.documents.stops import Stops
@@ -65,6 +66,14 @@ AxisOf = Callable[[Connection], Awaitable[Axis]]
 
 StatusPacketOf = Callable[[Transaction, str], Awaitable[StatusPacket]]
 """The packet that says a status event; registered by `statuses`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A packet that is safe on disk; `kept`: what there is to say of its signature, for a new one."""
+
+    packet: Packet
+    kept: KeptSignature | None = None
 
 
 class Dispatcher:
@@ -120,13 +129,10 @@ class Dispatcher:
             return Again(self._clock() + _LET_PASS)
         try:
             if dispatch.state is DispatchState.QUEUED:
-                built = await self._build(job, dispatch)
-                if built is None:
-                    return Done()
-                dispatch, packet = built
+                built = await self._build(dispatch)
                 self._passed("dispatch.built")
             else:
-                packet = await self._built_before(dispatch)
+                built = await self._built_before(dispatch)
         except (BlobMissing, BlobDamaged) as trouble:
             _log.error("dispatch.blob_lost", code=trouble.code, dispatch=dispatch.id, do=trouble.action.en)
             return await self._lost(job, dispatch, trouble.code)
@@ -136,10 +142,10 @@ class Dispatcher:
             _log.error("dispatch.unsignable", dispatch=dispatch.id, findings=[one.code for one in error.findings])
             return await self._unsignable(job, dispatch)
         axis = await self._axis_of(connection)
-        async with axis.place(weight_of(dispatch, packet.blob.size)):
+        async with axis.place(weight_of(dispatch, built.packet.blob.size)):
             if job.pool is not None and self._breakers.phase(way_out(connection.id)) is Phase.OPEN:
                 return Again(job.first_run_at)  # it opened meanwhile; nothing of its pool is claimed until it closes
-            return await self._send(job, dispatch, packet, connection, axis)
+            return await self._send(job, dispatch, built, connection, axis)
 
     async def exhausted(self, job: Claimed, reason: str) -> None:
         """The policy gives up: a person is told."""
@@ -159,8 +165,8 @@ class Dispatcher:
         async with self._store.read() as tx:
             return await repository.earlier_untried(tx, dispatch)
 
-    async def _build(self, job: Claimed, dispatch: Dispatch) -> tuple[Dispatch, Packet] | None:
-        """The dispatch with its packet; None when it was cancelled meanwhile."""
+    async def _build(self, dispatch: Dispatch) -> _Built:
+        """The packet, safe on disk; its row comes with `sending`, for until then it may as well be built anew."""
         written = await self._writer.write(dispatch.unit_code, await self._to_write(dispatch))
         now = self._clock()
         packet = Packet(
@@ -170,7 +176,6 @@ class Dispatcher:
             blob=written.blob,
             created_at=now,
         )
-        built = replace(dispatch, state=DispatchState.BUILT, packet_id=packet.id, reason=None, changed_at=now)
         kept = written.kept(
             dispatch_id=dispatch.id,
             packet_id=packet.id,
@@ -178,16 +183,7 @@ class Dispatcher:
             sender_code=dispatch.from_code,
             at=now,
         )
-        async with self._store.begin() as tx:
-            await self._jobs.hold(tx, job.lease)
-            if not await _is_still(tx, dispatch):
-                return None
-            await repository.add_packet(tx, packet)
-            await repository.save_dispatch(tx, built)
-            if kept is not None:
-                await signatures.keep(tx, kept)
-            await self._prove(tx, Witnessed.BUILT, built, packet)
-        return built, packet
+        return _Built(packet, kept)
 
     async def _to_write(self, dispatch: Dispatch) -> ToWrite:
         async with self._store.read() as tx:
@@ -221,14 +217,14 @@ class Dispatcher:
             entry_name=f"{one.content_id}.{extension_of(one.attachment_name) or 'bin'}",
         )
 
-    async def _built_before(self, dispatch: Dispatch) -> Packet:
-        """The packet that was built earlier, seen to be still whole before a word of it leaves."""
+    async def _built_before(self, dispatch: Dispatch) -> _Built:
+        """The packet that was built for an earlier attempt, seen to be still whole before a word of it leaves."""
         async with self._store.read() as tx:
             packet = await repository.find_packet(tx, dispatch.packet_id or "")
         if packet is None:
             raise LookupError("the packet of a dispatch is missing")
         await asyncio.to_thread(self._blobs.verify, packet.blob)
-        return packet
+        return _Built(packet)
 
     async def _without_key(self, job: Claimed, dispatch: Dispatch, reason: str) -> Outcome:
         """The unit's key cannot sign now, and nothing leaves unsigned: readiness names the key and what to do."""
@@ -270,16 +266,26 @@ class Dispatcher:
         return Done()
 
     async def _send(
-        self, job: Claimed, dispatch: Dispatch, packet: Packet, connection: Connection, axis: Axis
+        self, job: Claimed, dispatch: Dispatch, built: _Built, connection: Connection, axis: Axis
     ) -> Outcome:
-        now = self._clock()
+        now, packet = self._clock(), built.packet
         sending = replace(
-            dispatch, state=DispatchState.SENDING, attempts=dispatch.attempts + 1, sent_at=now, changed_at=now
+            dispatch,
+            state=DispatchState.SENDING,
+            packet_id=packet.id,
+            attempts=dispatch.attempts + 1,
+            sent_at=now,
+            changed_at=now,
         )
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if not await _is_still(tx, dispatch):
                 return Done()
+            if dispatch.packet_id is None:
+                await repository.add_packet(tx, packet)
+                if built.kept is not None:
+                    await signatures.keep(tx, built.kept)
+                await self._prove(tx, Witnessed.BUILT, sending, packet)
             await repository.save_dispatch(tx, sending)
             await move_document(tx, sending)
             await self._prove(tx, Witnessed.SENDING, sending, packet)
@@ -301,7 +307,9 @@ class Dispatcher:
             elif isinstance(result, Unknown):
                 dispatch = replace(dispatch, axis_doc_id=result.doc_id)
             await self._witness(tx, dispatch, failed)
-            return await self._follow(tx, job, dispatch, connection, failed) if failed else Done()
+            if failed:
+                return await self._follow(tx, job, dispatch, connection, failed)
+            return await self._jobs.done(tx, job.lease)
 
     async def _follow(
         self, tx: Transaction, job: Claimed, dispatch: Dispatch, connection: Connection, failed: Failed

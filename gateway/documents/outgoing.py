@@ -118,8 +118,7 @@ class Outgoing:
         unit = await _own_unit(tx, header.from_.organ_id, draft.allowed_units)
         self._within_bounds(header.to, draft.files)
         receivers = [to.organ_id or "" for to in header.to]
-        standings = await catalogue.standings(tx, receivers, _today(now), connection_id=unit.connection_id)
-        pairs = await catalogue.alias_pairs(tx, receivers, connection_id=unit.connection_id)
+        standings, pairs = await catalogue.addressees(tx, receivers, _today(now), connection_id=unit.connection_id)
         packet = _completed(draft.packet, unit, standings, now)
         facts = [FileFacts(attachment_name=one.attachment_name, size=one.blob.size) for one in draft.files]
         found = check_document(packet, facts, _today(now))
@@ -136,7 +135,6 @@ class Outgoing:
             raise problem
         warnings = [finding for finding in found if not finding.is_error]
         warnings += lost(packet, facts)
-        warnings += draft.inspected.findings
         return Checked(
             packet=packet,
             unit=unit,
@@ -145,12 +143,12 @@ class Outgoing:
             warnings=tuple(warnings),
         )
 
-    async def accept(self, tx: Transaction, draft: Draft) -> Taken:
+    async def accept(self, tx: Transaction, draft: Draft, checked: Checked) -> Taken:
         """Take a document over: document, recipients, dispatch, job and event, all in this transaction.
 
+        `checked` is what `check` has just said of the same draft: all that a check asks was so a moment ago.
         Raises Problem `document.id_used` (CONFLICT) where the own DocumentId was used with other content.
         """
-        checked = await self.check(tx, draft)
         now = self._clock()
         live_key = live_key_of(checked.packet, checked.meaning)
         if earlier := await repository.find_live(tx, checked.unit.code, live_key):

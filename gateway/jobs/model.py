@@ -56,7 +56,9 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Finished."""
+    """Finished. `written`: said by the handler in its own last transaction, with `Jobs.done`, which saves one."""
+
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from gateway.jobs import repository
 from gateway.jobs.lanes import Lane
-from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lease, LeaseLost
+from gateway.jobs.model import Claimed, Done, JobAge, JobCount, JobState, Lease, LeaseLost
 from gateway.jobs.room import Share, Shares
 from gateway.store import Transaction, new_id
 from gateway.times import Clock, aware
@@ -167,15 +167,17 @@ class Jobs:
         """A sign of life: the lease is good for `seconds` from now. False when it was lost."""
         return await repository.extend(tx, lease, aware(self._clock()) + timedelta(seconds=seconds))
 
-    async def done(self, tx: Transaction, lease: Lease) -> None:
-        """The job is finished, unless it was put or woken meanwhile. Raises LeaseLost, as all that follow."""
-        held = await self._held(tx, lease)
-        now = aware(self._clock())
-        if held.wanted_again:
+    async def done(self, tx: Transaction, lease: Lease) -> Done:
+        """The job is finished, unless it was put or woken meanwhile. Raises LeaseLost, as all that follow.
+
+        A handler may say so in its own last transaction, and give back what it gets here.
+        """
+        state = await repository.finish_unless_wanted(tx, lease, aware(self._clock()))
+        if state is None:
+            raise LeaseLost
+        if state is JobState.WAITING:
             tx.after_commit(self._tell)
-            await repository.wait_anew(tx, lease, now)
-            return
-        await repository.finish(tx, lease, JobState.DONE, now)
+        return Done(written=True)
 
     async def again(self, tx: Transaction, lease: Lease, at: datetime) -> None:
         """The job comes round at `at`, or at once when it was woken meanwhile."""

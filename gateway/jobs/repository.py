@@ -22,6 +22,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    null,
     or_,
     select,
     update,
@@ -241,6 +242,30 @@ async def extend(tx: Transaction, lease: Lease, until: datetime) -> bool:
 async def finish(tx: Transaction, lease: Lease, state: JobState, now: datetime) -> None:
     """Done or dead."""
     await _let_go(tx, lease, {"state": state.value, "finished_at": now})
+
+
+async def finish_unless_wanted(tx: Transaction, lease: Lease, now: datetime) -> JobState | None:
+    """Done, or waiting for another round where one is wanted; None when the lease is no longer good."""
+    moment = literal(now, UtcDateTime())
+    wanted = job.c.wanted_again
+    statement = (
+        update(job)
+        .where(*_of(lease))
+        .values(
+            state=case((wanted, JobState.WAITING.value), else_=JobState.DONE.value),
+            finished_at=case((wanted, null()), else_=moment),
+            run_at=case((wanted, moment), else_=job.c.run_at),
+            first_run_at=case((wanted, moment), else_=job.c.first_run_at),
+            attempt=case((wanted, 0), else_=job.c.attempt),
+            last_reason=case((wanted, null()), else_=job.c.last_reason),
+            lease_owner=None,
+            lease_until=None,
+            wanted_again=False,
+        )
+        .returning(job.c.state)
+    )
+    found = (await tx.execute(statement)).scalar()
+    return None if found is None else JobState(found)
 
 
 async def wait_anew(tx: Transaction, lease: Lease, at: datetime) -> None:

@@ -10,7 +10,12 @@ class JobsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slots: int = Field(default=8, ge=1, le=500, description="Jobs worked on at a time by one worker; most only wait.")
+    slots: int = Field(
+        default=8,
+        ge=0,
+        le=500,
+        description="Jobs worked on at a time by one worker; most only wait. 0: only the API, others do the work.",
+    )
     lease: float = Field(
         default=60.0,
         gt=0,

@@ -5,10 +5,11 @@ import random
 import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
-from gateway.jobs.model import Again, Claimed, Dead, Done, JobKind, LeaseLost, Outcome, Postponed, Retry
+from gateway.jobs.model import Again, Claimed, Dead, Done, JobKind, Lease, LeaseLost, Outcome, Postponed, Retry
 from gateway.jobs.queue import Jobs
 from gateway.jobs.room import SharesOf, no_pools, shares_of_lanes
 from gateway.jobs.settings import JobsSettings
@@ -17,6 +18,9 @@ from gateway.store import DatabaseUnavailable, Store, Transaction
 from gateway.times import Clock, aware
 
 _log = structlog.get_logger(__name__)
+
+_GATHERED = 0.02
+"""Seconds in which the ends of jobs are gathered into one claim."""
 
 
 class Worker:
@@ -49,6 +53,7 @@ class Worker:
         self._shares_of = shares_of
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._nudge = asyncio.Event()
+        self._more_waits = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run jobs until `stop` is set; then let running ones finish for `grace` seconds, and give the rest back."""
@@ -115,6 +120,7 @@ class Worker:
                 seconds=self._settings.lease,
                 shares=shares,
             )
+        self._more_waits = len(claimed) == free
         for one in claimed:
             task = asyncio.create_task(self._perform(one), name=f"job {one.kind}")
             self._running[task] = one
@@ -129,13 +135,25 @@ class Worker:
         }
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._nudge.set()
         if task.cancelled():
             return  # still in hand, to be given back
         claimed = self._running.pop(task, None)
+        if claimed is None or self._is_worth_a_claim(claimed):
+            self._nudge.set()
+        elif self._more_waits:
+            asyncio.get_running_loop().call_later(_GATHERED, self._nudge.set)
         error = task.exception()
         if error is not None and claimed is not None:
             _log.error("job.outcome_lost", job=claimed.id, kind=claimed.kind, error_class=type(error).__name__)
+
+    def _is_worth_a_claim(self, ended: Claimed) -> bool:
+        """Whether to claim as soon as a job has ended: several at once cost one transaction, and none when none waits.
+
+        Else those that end soon after are gathered. What is put or woken in this process, and each look for what
+        others put, claims whatever is free.
+        """
+        held_back = self._kinds[ended.kind].concurrency is not None
+        return held_back or (self._more_waits and len(self._running) <= self._settings.slots // 2)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
@@ -147,7 +165,8 @@ class Worker:
         with structlog.contextvars.bound_contextvars(**about):
             try:
                 outcome = await self._handled(claimed)
-                await self._settled(claimed, outcome)
+                if outcome != Done(written=True):
+                    await self._settled(claimed, outcome)
             except LeaseLost:
                 _log.info("job.lease_lost")
 
@@ -179,7 +198,7 @@ class Worker:
         lease = claimed.lease
         match outcome:
             case Done():
-                return lambda tx: self._jobs.done(tx, lease)
+                return partial(self._finished, lease)
             case Again(at):
                 return lambda tx: self._jobs.again(tx, lease, at)
             case Dead(reason):
@@ -190,6 +209,9 @@ class Worker:
                 return lambda tx: self._jobs.postpone(tx, lease, wait, reason)
             case Retry(reason, after):
                 return await self._retried(claimed, reason, after or 0.0)
+
+    async def _finished(self, lease: Lease, tx: Transaction) -> None:
+        await self._jobs.done(tx, lease)
 
     async def _retried(self, claimed: Claimed, reason: str, soonest: float) -> Callable[[Transaction], Awaitable[None]]:
         lease, kind = claimed.lease, self._kinds[claimed.kind]

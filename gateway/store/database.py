@@ -1,17 +1,21 @@
 """The unit of work: one transaction on SQLite or PostgreSQL."""
 
 import asyncio
+import select
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVarTuple, overload
 
+import psycopg
 from sqlalchemy import CursorResult, Executable, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+from gateway.store import sqlite_driver
 from gateway.store.faults import DatabaseUnavailable, Trouble, database_faults
 from gateway.store.settings import StoreSettings
 
@@ -59,11 +63,12 @@ class Store:
 
     SQLite: write-ahead log, synchronous=FULL, foreign keys, `BEGIN IMMEDIATE` for writers. Writers of one process
     queue in the order they came; those of several processes wait for each other up to `busy_timeout`.
-    PostgreSQL: READ COMMITTED.
+    PostgreSQL: READ COMMITTED. `commits` counts write transactions that were committed.
     """
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
+        self.commits = 0
         self._writing: asyncio.Task[object] | None = None
         url = settings.engine_url
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
@@ -89,6 +94,7 @@ class Store:
                 async with self.engine.begin() as connection:
                     transaction = Transaction(connection)
                     yield transaction
+        self.commits += 1
         transaction.committed()
 
     @asynccontextmanager
@@ -138,8 +144,9 @@ def _sqlite_engine(settings: StoreSettings, *, begin: str, query_only: bool) -> 
         pool_size=settings.pool_size if query_only else 1,
         max_overflow=settings.pool_size if query_only else 2,
         pool_timeout=settings.busy_timeout,
+        pool_reset_on_return=None,  # every block commits or rolls back
         hide_parameters=True,
-        connect_args={"timeout": settings.busy_timeout},
+        connect_args={"timeout": settings.busy_timeout, "async_creator_fn": sqlite_driver.connect},
     )
 
     pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"query_only={int(query_only)}"]
@@ -175,15 +182,36 @@ class _Driver(Protocol):
 
 
 def _postgresql_engine(settings: StoreSettings) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         settings.engine_url,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_timeout=settings.busy_timeout,
-        pool_pre_ping=True,  # a server that was restarted is noticed before a statement is lost on it
         hide_parameters=True,
         connect_args={"connect_timeout": round(settings.connect_timeout), "application_name": "gateway"},
     )
+
+    # A server that was restarted is noticed before a statement is lost on it. Asking it each time (pool_pre_ping) takes
+    # as long as a statement; so it is asked only when the socket has something to say, as it has once it is closed.
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+        if _is_quiet(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except (psycopg.Error, OSError) as error:
+            raise DisconnectionError from error
+
+    return engine
+
+
+def _is_quiet(connection: DBAPIConnection) -> bool:
+    driver = getattr(connection, "driver_connection", None)
+    if not isinstance(driver, psycopg.AsyncConnection) or driver.closed:
+        return False
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _make_folder(database: str | None) -> None:

@@ -6,6 +6,7 @@ far and writes the difference into `versions/`; it is then read, corrected and c
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import aiosqlite
@@ -28,7 +29,7 @@ _LOCK = 0x67617465776179
 
 def head() -> str | None:
     """The newest revision that this program knows; None while no migration has been written."""
-    return ScriptDirectory.from_config(config()).get_current_head()
+    return _shipped()[0]
 
 
 async def current(store: Store) -> str | None:
@@ -130,8 +131,14 @@ def _refuse_newer(connection: Connection) -> None:
 
 
 def _known(revision: str) -> bool:
+    return revision in _shipped()[1]
+
+
+@cache
+def _shipped() -> tuple[str | None, frozenset[str]]:
+    """The newest revision and all: read once, for they do not change under a program, and reading compiles each file."""
     script = ScriptDirectory.from_config(config())
-    return any(known.revision == revision for known in script.walk_revisions())
+    return script.get_current_head(), frozenset(known.revision for known in script.walk_revisions())
 
 
 def _newer() -> Problem:

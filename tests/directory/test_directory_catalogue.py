@@ -221,7 +221,7 @@ async def test_two_unmarked_addressees_fold_through_the_list(directory: Store, c
     listed = [Addressee("H99.07"), Addressee("000.00.00.G12"), Addressee("000.00.07.H99"), Addressee("G12")]
 
     async with directory.read() as tx:
-        pairs = await catalogue.alias_pairs(tx, [entry.code for entry in listed])
+        _, pairs = await catalogue.addressees(tx, [entry.code for entry in listed], TODAY)
 
     assert [body.positions for body in fold(listed, pairs)] == [(0, 2), (1, 3)]
 

@@ -240,7 +240,7 @@ async def test_who_lost_a_lease_can_write_nothing(store: Store, jobs: Jobs, cloc
     clock.advance(60)
     (after,) = await claim(store, jobs, owner="b")
 
-    writes: list[Callable[[Transaction], Awaitable[None]]] = [
+    writes: list[Callable[[Transaction], Awaitable[object]]] = [
         lambda tx: jobs.hold(tx, before.lease),
         lambda tx: jobs.done(tx, before.lease),
         lambda tx: jobs.again(tx, before.lease, clock()),
