@@ -13,7 +13,7 @@ from gateway.documents import repository as documents
 from gateway.handover import repository as handover
 from gateway.installation import Nodes, Standing
 from gateway.installation import repository as installation
-from gateway.jobs import Jobs, JobState
+from gateway.jobs import Jobs
 from gateway.problems import Problem, Text
 from gateway.settings import ServeSettings
 from gateway.store import Blobs, DatabaseUnavailable, Store
@@ -105,11 +105,7 @@ class Health:
         except Problem as problem:
             return problem.retry_after or 60
         async with self._store.read() as tx:
-            waiting = sum(
-                one.count
-                for one in await self._jobs.counts(tx)
-                if one.kind == "dispatch" and one.state is JobState.WAITING
-            )
+            waiting = await self._jobs.waiting(tx, "dispatch", self._settings.queue_mark)
         return 60 if waiting >= self._settings.queue_mark else None
 
     async def _database(self) -> Reading:

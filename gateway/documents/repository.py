@@ -47,6 +47,13 @@ from gateway.store import Blob, Transaction, UtcDateTime, metadata
 ID = String(36)
 CODE = String(35)
 
+# All states but those in which a year's documents rest: to count these would mean to read every row at each look.
+_OPEN_DOCUMENTS = tuple(
+    {*DocumentState} - {DocumentState.SENT, DocumentState.HANDED_OVER, DocumentState.CANCELLED, DocumentState.DISCARDED}
+)
+_OPEN_DISPATCHES = tuple({*DispatchState} - {DispatchState.ACCEPTED, DispatchState.CANCELLED})
+_OPEN_ARRIVALS = tuple({*ArrivalState} - {ArrivalState.ACKNOWLEDGED, ArrivalState.DISCARDED})
+
 packet_table = Table(
     "packet",
     metadata,
@@ -57,6 +64,7 @@ packet_table = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_packet_blob", "blob_key"),
 )
 
 document_table = Table(
@@ -105,6 +113,7 @@ attachment_table = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("verdict", String(100)),
+    Index("ix_attachment_blob", "blob_key"),
 )
 
 dispatch_table = Table(
@@ -332,9 +341,10 @@ async def attachments_of(tx: Transaction, document_id: str) -> list[Attachment]:
 
 
 async def document_counts(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(direction, state, count) for metrics."""
+    """(direction, state, count) for metrics, of those that are under way or need somebody."""
     column = document_table.c
-    statement = select(column.direction, column.state, func.count()).group_by(column.direction, column.state)
+    statement = select(column.direction, column.state, func.count()).where(column.state.in_(_OPEN_DOCUMENTS))
+    statement = statement.group_by(column.direction, column.state)
     return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
 
 
@@ -553,9 +563,10 @@ async def oldest_unsent(tx: Transaction) -> datetime | None:
 
 
 async def dispatch_counts(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(message type, state, count) for metrics."""
+    """(message type, state, count) for metrics, of those that are under way or failed."""
     column = dispatch_table.c
-    statement = select(column.message_type, column.state, func.count()).group_by(column.message_type, column.state)
+    statement = select(column.message_type, column.state, func.count()).where(column.state.in_(_OPEN_DISPATCHES))
+    statement = statement.group_by(column.message_type, column.state)
     return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
 
 
@@ -637,9 +648,10 @@ async def oldest_unacknowledged(tx: Transaction) -> datetime | None:
 
 
 async def arrival_counts(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(message type, state, count) for metrics."""
+    """(message type, state, count) for metrics, of those that are under way or need somebody."""
     column = arrival_table.c
-    statement = select(column.message_type, column.state, func.count()).group_by(column.message_type, column.state)
+    statement = select(column.message_type, column.state, func.count()).where(column.state.in_(_OPEN_ARRIVALS))
+    statement = statement.group_by(column.message_type, column.state)
     return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
 
 
