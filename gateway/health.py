@@ -15,7 +15,7 @@ from gateway.documents.pools import sender_of, way_in, way_out
 from gateway.handover import repository as handover
 from gateway.installation import Nodes, Standing
 from gateway.installation import repository as installation
-from gateway.jobs import Breakers, BreakerState, Jobs, JobState
+from gateway.jobs import Breakers, BreakerState, Jobs
 from gateway.problems import Problem, Text
 from gateway.settings import ServeSettings
 from gateway.signing.keys.reasons import explained
@@ -125,11 +125,7 @@ class Health:
         except Problem as problem:
             return problem.retry_after or 60
         async with self._store.read() as tx:
-            waiting = sum(
-                one.count
-                for one in await self._jobs.counts(tx)
-                if one.kind == "dispatch" and one.state is JobState.WAITING
-            )
+            waiting = await self._jobs.waiting(tx, "dispatch", self._settings.queue_mark)
         return 60 if waiting >= self._settings.queue_mark else None
 
     async def _database(self) -> Reading:

@@ -113,8 +113,12 @@ class Jobs:
         return await repository.finish_waiting(tx, kind, key, "cancelled", aware(self._clock()))
 
     async def counts(self, tx: Transaction) -> list[JobCount]:
-        """How many jobs there are, by kind and state."""
+        """How many jobs wait, run or are dead, by kind and state."""
         return await repository.counts(tx)
+
+    async def waiting(self, tx: Transaction, kind: str, limit: int) -> int:
+        """How many jobs of a kind wait, counted no further than `limit`."""
+        return await repository.waiting(tx, kind, limit)
 
     async def reasons(self, tx: Transaction, kind: str, key: str) -> list[tuple[str, str]]:
         """(ISO time, reason) of the latest attempts of a job that failed, oldest first."""

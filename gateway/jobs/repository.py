@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     SmallInteger,
     String,
     Table,
@@ -22,9 +23,11 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -59,10 +62,22 @@ job = Table(
     Column("finished_at", UtcDateTime()),
     UniqueConstraint("kind", "key"),
 )
-_is_waiting = job.c.state == JobState.WAITING.value
-_is_running = job.c.state == JobState.RUNNING.value
+
+
+def _is(state: JobState) -> ColumnElement[bool]:
+    """Written out in the statement: with a parameter in its place neither database would know its partial index."""
+    return job.c.state == literal_column(f"'{state.value}'")
+
+
+_is_waiting, _is_running, _is_dead, _is_done = map(
+    _is, (JobState.WAITING, JobState.RUNNING, JobState.DEAD, JobState.DONE)
+)
 Index("ix_job_due", job.c.lane, job.c.run_at, job.c.pool, sqlite_where=_is_waiting, postgresql_where=_is_waiting)
 Index("ix_job_leased", job.c.lease_until, sqlite_where=_is_running, postgresql_where=_is_running)
+Index("ix_job_dead", job.c.kind, sqlite_where=_is_dead, postgresql_where=_is_dead)
+Index("ix_job_done", job.c.finished_at, sqlite_where=_is_done, postgresql_where=_is_done)
+_kind = job.c.kind.concat(literal_column("''")).label("kind")
+"""The kind, to count by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,27 +300,44 @@ async def note(tx: Transaction, lease: Lease, reason: str, reasons: list[dict[st
 
 
 async def counts(tx: Transaction) -> list[JobCount]:
-    """How many, by kind and state."""
-    statement = select(job.c.kind, job.c.state, func.count().label("number")).group_by(job.c.kind, job.c.state)
-    rows = await tx.execute(statement.order_by(job.c.kind, job.c.state))
-    return [JobCount(kind=row.kind, state=JobState(row.state), count=row.number) for row in rows]
+    """How many wait, run or are dead, by kind and state; the done ones are many and tell nothing."""
+    parts: list[Select[*tuple[str, str, int]]] = [
+        select(_kind, literal_column(f"'{state.value}'").label("state"), func.count().label("number"))
+        .where(_is(state))
+        .group_by(_kind)
+        for state in (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
+    ]
+    rows = (await tx.execute(union_all(*parts))).all()
+    found = [JobCount(kind=row.kind, state=JobState(row.state), count=row.number) for row in rows]
+    return sorted(found, key=lambda one: (one.kind, one.state))
+
+
+async def waiting(tx: Transaction, kind: str, limit: int) -> int:
+    """How many of a kind wait, counted no further than `limit`."""
+    some = select(job.c.id).where(_is_waiting, job.c.kind == kind).limit(limit).subquery()
+    return (await tx.execute(select(func.count()).select_from(some))).scalar_one()
 
 
 async def oldest(tx: Transaction) -> list[JobAge]:
     """Since when unfinished jobs have been due, by kind and state."""
-    statement = (
-        select(job.c.kind, job.c.state, func.min(job.c.first_run_at, type_=UtcDateTime()).label("since"))
-        .where(or_(_is_waiting, _is_running))
-        .group_by(job.c.kind, job.c.state)
-        .order_by(job.c.kind, job.c.state)
-    )
-    rows = await tx.execute(statement)
-    return [JobAge(kind=row.kind, state=JobState(row.state), since=row.since) for row in rows]
+    parts: list[Select[*tuple[str, str, datetime]]] = [
+        select(
+            _kind,
+            literal_column(f"'{state.value}'").label("state"),
+            func.min(job.c.first_run_at, type_=UtcDateTime()).label("since"),
+        )
+        .where(_is(state))
+        .group_by(_kind)
+        for state in (JobState.WAITING, JobState.RUNNING)
+    ]
+    rows = (await tx.execute(union_all(*parts))).all()
+    found = [JobAge(kind=row.kind, state=JobState(row.state), since=row.since) for row in rows]
+    return sorted(found, key=lambda one: (one.kind, one.state))
 
 
 async def delete_done(tx: Transaction, before: datetime, limit: int) -> int:
     """Delete jobs that were done before a time."""
-    old = select(job.c.id).where(job.c.state == JobState.DONE.value, job.c.finished_at < before).limit(limit)
+    old = select(job.c.id).where(_is_done, job.c.finished_at < before).limit(limit)
     return (await tx.execute(delete(job).where(job.c.id.in_(old)))).rowcount
 
 

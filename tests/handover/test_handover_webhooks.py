@@ -15,7 +15,6 @@ from gateway.handover import repository
 from gateway.handover.model import DeliveryState
 from gateway.handover.webhooks import endpoints
 from gateway.handover.webhooks.model import EndpointState
-from gateway.jobs import JobState
 from gateway.problems import Problem
 from gateway.store import Store
 
@@ -409,7 +408,7 @@ class TestOperating:
         await gateway.later(100_000)
         assert len(receiver.calls) == 1
         async with gateway.store.read() as tx:
-            assert {one.state for one in await gateway.jobs.counts(tx)} == {JobState.DONE}
+            assert await gateway.jobs.counts(tx) == []  # all are done
 
     async def test_a_test_call_speaks_of_nothing_and_changes_nothing(self, gateway: House, receiver: Receiver) -> None:
         endpoint = await gateway.endpoint(receiver.url)

@@ -73,7 +73,7 @@ async def test_metrics_and_readiness_tell_how_things_stand(world: World) -> None
     address = await world.sender.sent()
     await world.sender.until_state(address, "sent")
     text = (await world.sender.get("/metrics")).text
-    assert 'gateway_documents{direction="out",state="sent"}' in text
+    assert 'gateway_trip_seconds_count{trip="dispatch"}' in text
     assert "gateway_oldest_unsent_seconds 0.0" in text
 
     async def polled() -> bool:

@@ -18,6 +18,9 @@ from gateway.documents.repository.tables import (
 )
 from gateway.store import Transaction
 
+_OPEN = tuple({*ArrivalState} - {ArrivalState.ACKNOWLEDGED, ArrivalState.DISCARDED})
+"""All states but those in which a year's rest: to count these would mean to read every row at each look."""
+
 
 async def add_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Book items."""
@@ -111,9 +114,10 @@ async def oldest_unacknowledged(tx: Transaction) -> datetime | None:
 
 
 async def arrival_counts(tx: Transaction) -> list[tuple[str, str, int]]:
-    """(message type, state, count) for metrics."""
+    """(message type, state, count) for metrics, of those that are under way or need somebody."""
     column = arrival_table.c
-    statement = select(column.message_type, column.state, func.count()).group_by(column.message_type, column.state)
+    statement = select(column.message_type, column.state, func.count()).where(column.state.in_(_OPEN))
+    statement = statement.group_by(column.message_type, column.state)
     return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
 
 

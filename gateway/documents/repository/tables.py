@@ -34,6 +34,7 @@ packet_table = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_packet_blob", "blob_key"),
 )
 
 document_table = Table(
@@ -82,6 +83,7 @@ attachment_table = Table(
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("verdict", String(100)),
+    Index("ix_attachment_blob", "blob_key"),
 )
 
 dispatch_table = Table(

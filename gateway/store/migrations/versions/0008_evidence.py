@@ -5,8 +5,8 @@ from alembic import op
 
 from gateway.store.columns import UtcDateTime
 
-revision: str = "0010"
-down_revision: str | None = "0009"
+revision: str = "0008"
+down_revision: str | None = "0007"
 branch_labels: None = None
 depends_on: None = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from gateway.store.columns import UtcDateTime
 
-revision: str = "0009"
-down_revision: str | None = "0005"
+revision: str = "0007"
+down_revision: str | None = "0006"
 branch_labels: None = None
 depends_on: None = None
 

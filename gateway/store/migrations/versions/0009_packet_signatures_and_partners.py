@@ -5,8 +5,8 @@ from alembic import op
 
 from gateway.store.columns import JsonColumn, UtcDateTime
 
-revision: str = "0011"
-down_revision: str | None = "0010"
+revision: str = "0009"
+down_revision: str | None = "0008"
 branch_labels: None = None
 depends_on: None = None
 
