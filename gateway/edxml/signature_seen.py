@@ -56,7 +56,10 @@ class SignatureRecorder:
             self._tag = tag
         written = dict(attributes)
         self._elements -= 1
-        self._grow(2 * len(tag) + sum(len(name) + len(value) for name, value in written.items()) + 20)
+        size = 2 * len(tag) + 20
+        for name, value in written.items():
+            size += len(name) + len(value)
+        self._grow(size)
         if self._builder is None:
             return
         try:
@@ -73,7 +76,7 @@ class SignatureRecorder:
     def data(self, text: str) -> None:
         """A piece of text."""
         self._filled = self._filled or not text.isspace()
-        self._grow(len(text.encode()))
+        self._grow(len(text) if text.isascii() else len(text.encode()))
         if self._builder is not None:
             self._builder.data(text)
 
@@ -95,8 +98,10 @@ class SignatureRecorder:
             self._too_large = True
             self._builder = None
 
-    def _prefixes(self, tag: str, namespaces: Mapping[str, str]) -> dict[str | None, str]:
+    def _prefixes(self, tag: str, namespaces: Mapping[str, str]) -> dict[str | None, str] | None:
         """The namespaces declared here; the Signature's own becomes the default."""
+        if not namespaces and tag is not self._tag:
+            return None
         declared = {prefix or None: uri for prefix, uri in namespaces.items()}
         if tag is self._tag and tag.startswith("{"):
             declared.setdefault(None, tag.rpartition("}")[0][1:])

@@ -1,7 +1,7 @@
 """The gateway signs packets, never documents (G-20): no key signs anything else, and no way leads an attachment to one."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -136,6 +136,6 @@ def test_no_operation_of_the_api_signs_a_file() -> None:
         assert not speaks_of_signing or kinds <= {"application/json"}, path
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(GATEWAY.rglob("*.py")):
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+@cache
+def _modules() -> list[tuple[str, ast.Module]]:
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in sorted(GATEWAY.rglob("*.py"))]
