@@ -1,7 +1,7 @@
 # Two commands do everything on a machine that has Python 3.11 and make:
 #   make demo          the whole story in one run; make demo KEEP=1 leaves it running
 #   make test          lint, types, import contracts, tests on both databases, coverage, openapi.yaml
-.PHONY: help demo test lint fix lock openapi bench soak fuzz clean
+.PHONY: help demo test lint fix lock openapi bench soak throughput fuzz clean
 
 help:
 	@sed -n '2,3p' Makefile | sed 's/^#   //'
@@ -40,6 +40,11 @@ bench:
 soak:
 	@tools/setup dev
 	@.venv/bin/python -m bench.soak $(ARGS)
+
+# an hour or so with its defaults; ARGS=--quick is a minute
+throughput:
+	@tools/setup dev
+	@.venv/bin/python -m bench.throughput $(ARGS)
 
 # SECONDS=600 is how long; RUNS=20000 instead counts inputs
 fuzz:

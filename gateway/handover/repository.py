@@ -74,6 +74,7 @@ event_table = Table(
     sqlite_autoincrement=True,
 )
 
+_ADD_EVENT = insert(event_table)
 _EVENT_LOCK = 0x4C54_4757  # "LTGW": one writer of events at a time, so that seq grows in the order of commits
 
 
@@ -89,9 +90,8 @@ async def add_event(
     """Append to the feed. A reader that has seen a seq never misses a smaller one."""
     if tx.connection.dialect.name == "postgresql":
         await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _EVENT_LOCK})
-    await tx.execute(
-        insert(event_table).values(at=at, kind=kind, unit_code=unit_code, document_id=document_id, data=dict(data))
-    )
+    values = {"at": at, "kind": kind, "unit_code": unit_code, "document_id": document_id, "data": dict(data)}
+    await tx.execute(_ADD_EVENT, values)
 
 
 async def events_after(tx: Transaction, *, unit_codes: Sequence[str], after: int, limit: int) -> list[Event]:

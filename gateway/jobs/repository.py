@@ -76,6 +76,33 @@ Index("ix_job_due", job.c.lane, job.c.run_at, job.c.pool, sqlite_where=_is_waiti
 Index("ix_job_leased", job.c.lease_until, sqlite_where=_is_running, postgresql_where=_is_running)
 Index("ix_job_dead", job.c.kind, sqlite_where=_is_dead, postgresql_where=_is_dead)
 Index("ix_job_done", job.c.finished_at, sqlite_where=_is_done, postgresql_where=_is_done)
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_INSERT = {
+    name: dialect.insert(job).on_conflict_do_nothing(index_elements=[job.c.kind, job.c.key])
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_HOLD = (
+    select(job.c.wanted_again, job.c.reasons)
+    .where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
+    .with_for_update()
+)
+_now = bindparam("now", type_=UtcDateTime())
+_FINISH = (
+    update(job)
+    .where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
+    .values(
+        state=case((job.c.wanted_again, JobState.WAITING.value), else_=JobState.DONE.value),
+        finished_at=case((job.c.wanted_again, null()), else_=_now),
+        run_at=case((job.c.wanted_again, _now), else_=job.c.run_at),
+        first_run_at=case((job.c.wanted_again, _now), else_=job.c.first_run_at),
+        attempt=case((job.c.wanted_again, 0), else_=job.c.attempt),
+        last_reason=case((job.c.wanted_again, null()), else_=job.c.last_reason),
+        lease_owner=None,
+        lease_until=None,
+        wanted_again=False,
+    )
+    .returning(job.c.state)
+)
 _kind = job.c.kind.concat(literal_column("''")).label("kind")
 """The kind, to count by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a state."""
 
@@ -104,21 +131,16 @@ class Held:
 
 async def insert_unless_there(tx: Transaction, new: NewJob) -> bool:
     """Keep a new job; False when one of this kind and key is there."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    statement = (
-        dialect.insert(job)
-        .values(
-            **_armed(new),
-            id=new.id,
-            kind=new.kind,
-            key=new.key,
-            lease_token=0,
-            reasons=[],
-            created_at=new.now,
-        )
-        .on_conflict_do_nothing(index_elements=[job.c.kind, job.c.key])
-    )
-    return (await tx.execute(statement)).rowcount == 1
+    values = {
+        **_armed(new),
+        "id": new.id,
+        "kind": new.kind,
+        "key": new.key,
+        "lease_token": 0,
+        "reasons": [],
+        "created_at": new.now,
+    }
+    return (await tx.execute(_INSERT[tx.connection.dialect.name], values)).rowcount == 1
 
 
 async def unfinished(tx: Transaction, kind: str, keys: Collection[str]) -> set[str]:
@@ -244,8 +266,7 @@ async def take(tx: Transaction, claimed: Sequence[Claimed], until: datetime) -> 
 
 async def hold(tx: Transaction, lease: Lease) -> Held | None:
     """The job of a lease, locked until the transaction ends; None when the lease is no longer good."""
-    statement = select(job.c.wanted_again, job.c.reasons).where(*_of(lease)).with_for_update()
-    found = (await tx.execute(statement)).one_or_none()
+    found = (await tx.execute(_HOLD, {"of_job": lease.job_id, "token": lease.token})).one_or_none()
     return None if found is None else Held(wanted_again=found.wanted_again, reasons=found.reasons)
 
 
@@ -261,25 +282,7 @@ async def finish(tx: Transaction, lease: Lease, state: JobState, now: datetime) 
 
 async def finish_unless_wanted(tx: Transaction, lease: Lease, now: datetime) -> JobState | None:
     """Done, or waiting for another round where one is wanted; None when the lease is no longer good."""
-    moment = literal(now, UtcDateTime())
-    wanted = job.c.wanted_again
-    statement = (
-        update(job)
-        .where(*_of(lease))
-        .values(
-            state=case((wanted, JobState.WAITING.value), else_=JobState.DONE.value),
-            finished_at=case((wanted, null()), else_=moment),
-            run_at=case((wanted, moment), else_=job.c.run_at),
-            first_run_at=case((wanted, moment), else_=job.c.first_run_at),
-            attempt=case((wanted, 0), else_=job.c.attempt),
-            last_reason=case((wanted, null()), else_=job.c.last_reason),
-            lease_owner=None,
-            lease_until=None,
-            wanted_again=False,
-        )
-        .returning(job.c.state)
-    )
-    found = (await tx.execute(statement)).scalar()
+    found = (await tx.execute(_FINISH, {"of_job": lease.job_id, "token": lease.token, "now": now})).scalar()
     return None if found is None else JobState(found)
 
 
