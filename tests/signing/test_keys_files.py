@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keyring import MESSAGE, verifies
 from parts import missing
+from pydantic import ValidationError
 
 from gateway.signing import certificates
 from gateway.signing.certificates import CertificateUnreadable, Flaw
@@ -200,3 +201,16 @@ def test_every_reason_is_explained_in_both_languages() -> None:
     assert {*Flaw, *Fault} == set(EXPLANATIONS)
     texts = [one for each in EXPLANATIONS.values() for text in each for one in (text.vi, text.en)]
     assert all(len(one) > 5 and one.endswith(".") for one in texts)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("pkcs11_module", "lib.so"), ("purposes", "clientAuth"), ("purposes", "1.2,3.4.5")]
+)
+def test_settings_that_cannot_be_meant_are_refused(field: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        SigningSettings.model_validate({field: value})
+
+
+def test_hosts_are_compared_as_they_stand_in_addresses() -> None:
+    hosts = SigningSettings(revocation_hosts=" CA.gov.vn, [::1] ,").allowed_hosts
+    assert hosts == {"ca.gov.vn", "::1"}
