@@ -15,7 +15,8 @@ from bench.ways import HEADER, Engine, Tidy, file_to_send
 from gateway.edxml.normal import FileDigest
 from gateway.edxml.reader import read_packet
 from gateway.edxml.writer import write_document
-from gateway.signing.keys.file import FileKey, load
+from gateway.signing.keys.pem import load
+from gateway.signing.keys.software import SoftwareKey
 from gateway.signing.sign import PacketSignature, sign_document
 from gateway.signing.verify import verify
 
@@ -61,7 +62,7 @@ class SignedEngine(Engine):
 
 
 @cache
-def made_key(kind: str) -> FileKey:
+def made_key(kind: str) -> SoftwareKey:
     """A key and its certificate: `rsa` of 2048 bits, or `p256`."""
     private = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gateway.edxml.signature_parts import SignatureParts
     from gateway.signing.facts import SignatureFacts
     from gateway.signing.keys.api import SigningKey
+    from gateway.signing.trust.api import Trust
+    from gateway.signing.verify import Looked
 
 app = typer.Typer(help="Read and build packets (edXML). / Đọc và tạo gói tin edXML.", no_args_is_help=True)
 
@@ -62,7 +64,8 @@ def read(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="With --verify: a folder of trusted and intermediate certificates. / Thư mục chứng thư tin cậy.",
+            help="With --verify: a folder of authorities' certificates, PEM or DER; who issued itself is trusted. / "
+            "Thư mục chứng thư của các cơ quan cấp; chứng thư tự ký được tin.",
         ),
     ] = None,
     own_code: Annotated[
@@ -90,7 +93,7 @@ def read(
         shown = readout(packet).model_dump(mode="json")
         if verify:
             at = now() if received is None else received.replace(tzinfo=VIETNAM)
-            shown["signature"] = _facts(packet, trust, own_code, at).model_dump(mode="json")
+            shown["signature"] = _facts(packet, file, trust, own_code, at).model_dump(mode="json")
         typer.echo(as_json(shown))
     if not packet.readable:
         raise typer.Exit(PACKET_REFUSED)
@@ -194,7 +197,7 @@ def _signing_key(key: Path | None, certificate: Path | None) -> "SigningKey | No
     if key is None or certificate is None:
         raise typer.BadParameter("--sign-key and --sign-cert go together. / Phải có cả --sign-key và --sign-cert.")
     from gateway.signing.keys.api import KeyUnusable
-    from gateway.signing.keys.file import load
+    from gateway.signing.keys.pem import load
 
     try:
         return load(key.read_bytes(), certificate.read_bytes())
@@ -233,18 +236,55 @@ def _signature(
         _refuse(unsignable.findings)
 
 
-def _facts(packet: "ReadPacket", trust: Path | None, own_codes: list[str] | None, at: datetime) -> "SignatureFacts":
-    from gateway.signing.verify import verify
+def _facts(
+    packet: "ReadPacket", file: Path, trust: Path | None, own_codes: list[str] | None, at: datetime
+) -> "SignatureFacts":
+    from gateway.signing.facts import Scheme
+    from gateway.signing.verify import look, sender_of, weigh
 
-    if trust is not None:
-        warn(_NO_TRUST_YET)
-    return verify(packet, received=at, own_codes=own_codes)
+    looked = look(packet, received=at)
+    if looked.facts.scheme is Scheme.XMLDSIG and file != STANDARD:
+        looked = _enveloped(packet, file, at)
+    held = None if trust is None else _held(trust)
+    codes = sender_of(packet.packet)
+    return weigh(looked, packet.packet, received=at, trust=held, own_codes=own_codes, sender_codes=codes).facts
 
 
-_NO_TRUST_YET = Text(
-    "Phiên bản này chưa xét độ tin cậy của chứng thư; `trusted` là null.",
-    "This version does not judge yet whether a certificate is trusted; `trusted` is null.",
-)
+def _enveloped(packet: "ReadPacket", file: Path, at: datetime) -> "Looked":
+    """An ordinary signature over the whole packet, which is read once more for it. SHA-1 is never taken here."""
+    from gateway.signing.verify import Looked
+    from gateway.signing.xmldsig.settings import XmldsigSettings
+    from gateway.signing.xmldsig.verifying import MB, look_at, parts_of, verify
+
+    most = XmldsigSettings().packet_mb * MB
+    facts = verify(LocalFile(file), packet.signature, parts_of(packet), at=at, accept_sha1=False, most_bytes=most)
+    leaf = None if facts.certificate is None else look_at(packet.signature).leaf.der
+    return Looked(facts=facts, leaf=leaf, header_signed=facts.intact is True)
+
+
+def _held(folder: Path) -> "Trust":
+    """What a folder holds of trust: who issued itself is an anchor, all others are intermediates."""
+    from gateway.signing.keys.api import KeyUnusable
+    from gateway.signing.keys.pem import certificates_in
+    from gateway.signing.settings import SigningSettings
+    from gateway.signing.trust.book import Held
+    from gateway.signing.trust.records import Role
+    from gateway.signing.trust.register import authority
+
+    found = []
+    for path in sorted(one for one in folder.iterdir() if one.is_file()):
+        try:
+            read = certificates_in(path.read_bytes())
+        except KeyUnusable:
+            warn(
+                Text(f"{path} không phải tệp chứng thư, bỏ qua.", f"{path} is no certificate file and is passed over.")
+            )
+            continue
+        for one in read:
+            role = Role.ANCHOR if one.subject == one.issuer else Role.INTERMEDIATE
+            found.append(authority(one, role, "", now()))
+    purposes = SigningSettings().allowed_purposes
+    return Held(authorities=found, speakers=(), learnt=(), troubles={}, purposes=purposes)
 
 
 def _write(

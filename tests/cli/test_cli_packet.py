@@ -375,7 +375,7 @@ def test_the_time_of_receipt_can_be_given(gateway: Gateway) -> None:
     [
         ("rsa.key.pem", "p256.crt.pem", "signing_key.certificate_mismatch"),
         ("rsa.crt.pem", "rsa.crt.pem", "signing_key.key_unreadable"),
-        ("rsa.key.pem", "rsa.key.pem", "signing_key.certificate_unreadable"),
+        ("rsa.key.pem", "rsa.key.pem", "signing_key.certificate_missing"),
     ],
 )
 def test_a_key_that_cannot_sign_is_refused(

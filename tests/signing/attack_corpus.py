@@ -260,7 +260,7 @@ ATTACKS = (
     ),
     Attack(
         name="10 000 references",
-        code="X.Attributes",
+        code="signature.kept_too_large",
         packets=lambda: [signed_raw(reference(value="AAAA", transforms="") * 10_000)],
     ),
     Attack(
@@ -453,11 +453,15 @@ ATTACKS = (
         ],
     ),
     Attack(
-        name="a signature of 1 MB",
+        name="a signature of 3 MB",
         code="signature.kept_too_large",
-        packets=lambda: [_with_value(good(), bytes(1_000_000))],
+        packets=lambda: [_with_value(good(), bytes(3_000_000))],
     ),
-    Attack(name="a signature of 10 MB", code="X.HeaderSize", packets=lambda: [_with_value(good(), bytes(10_000_000))]),
+    Attack(
+        name="a signature of 10 MB",
+        code="signature.kept_too_large",
+        packets=lambda: [_with_value(good(), bytes(10_000_000))],
+    ),
     Attack(
         name="comments and instructions inside the Signature",
         code="signature.comment",

@@ -4,7 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from gateway.signing.keys.api import Algorithm
-from gateway.signing.keys.file import FileKey, load
+from gateway.signing.keys.pem import load
+from gateway.signing.keys.software import SoftwareKey
 
 VECTORS = Path(__file__).parent.parent / "data" / "signature"
 KEYS = {
@@ -17,7 +18,7 @@ KEYS = {
 
 
 @cache
-def key(algorithm: Algorithm = Algorithm.ECDSA_P256_SHA256) -> FileKey:
+def key(algorithm: Algorithm = Algorithm.ECDSA_P256_SHA256) -> SoftwareKey:
     """The test key for an algorithm."""
     name = KEYS[algorithm]
     folder = VECTORS / "keys"

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from profile_keys import VECTORS
 
 from gateway.signing.keys.api import Algorithm, KeyUnusable
-from gateway.signing.keys.file import load
+from gateway.signing.keys.pem import load
 
 FOLDER = VECTORS / "keys"
 RSA, P256 = (

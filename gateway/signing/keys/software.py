@@ -11,14 +11,7 @@ from gateway.signing.certificates import Flaw
 from gateway.signing.keys.api import Algorithm, KeyUnusable
 from gateway.signing.keys.guard import signed_info
 from gateway.signing.keys.reasons import Fault
-
-_TRANSFORMS = {
-    Algorithm.RSA_SHA256: xmlsec.constants.TransformRsaSha256,
-    Algorithm.RSA_SHA384: xmlsec.constants.TransformRsaSha384,
-    Algorithm.RSA_SHA512: xmlsec.constants.TransformRsaSha512,
-    Algorithm.ECDSA_P256_SHA256: xmlsec.constants.TransformEcdsaSha256,
-    Algorithm.ECDSA_P384_SHA384: xmlsec.constants.TransformEcdsaSha384,
-}
+from gateway.signing.methods import TRANSFORMS
 
 
 class SoftwareKey:
@@ -35,6 +28,8 @@ class SoftwareKey:
             raise KeyUnusable(public)
         if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise KeyUnusable(Flaw.UNSUPPORTED_KEY)
+        if isinstance(private, rsa.RSAPrivateKey) and private.key_size < certificates.LEAST_RSA_BITS:
+            raise KeyUnusable(Flaw.WEAK_KEY)
         if private.public_key() != public:
             raise KeyUnusable(Fault.MISMATCH)
         try:
@@ -61,4 +56,4 @@ class SoftwareKey:
         """The signature over a SignedInfo; ECDSA as r||s. Raises NotSignedInfo."""
         context = xmlsec.SignatureContext()  # of one use only: a second one raises
         context.key = self._key
-        return context.sign_binary(signed_info(message), _TRANSFORMS[self._algorithm])
+        return context.sign_binary(signed_info(message), TRANSFORMS[self._algorithm])

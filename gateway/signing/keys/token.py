@@ -142,6 +142,7 @@ class Module:
 
     def sign(self, generation: int, token: str, label: str, algorithm: Algorithm, message: bytes) -> bytes:
         """A signature value by the key with this label. Any error but a missing mechanism gives the token up."""
+        message = signed_info(message)
         with self._turns.one():
             opened = self._tokens.get(token)
             if generation != self._generation or opened is None:
@@ -261,7 +262,8 @@ class TokenKey:
 
     def sign(self, message: bytes) -> bytes:
         """The signature over a SignedInfo; ECDSA as r||s. Blocks. Raises NotSignedInfo, KeyUnusable."""
-        value = self._module.sign(self.generation, self.token, self._label, self._algorithm, signed_info(message))
+        message = signed_info(message)
+        value = self._module.sign(self.generation, self.token, self._label, self._algorithm, message)
         if not verifying.agrees(self._public, self._algorithm, message, value):
             raise KeyUnusable(Fault.SIGNATURE)
         return value
