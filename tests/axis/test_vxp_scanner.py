@@ -241,7 +241,7 @@ def _seconds(size: int, escaped: bool) -> float:
     encoded = pybase64.b64encode(bytes(range(256)) * (size // 256))
     answer = b'{"data":"' + (encoded.replace(b"/", b"\\/") if escaped else encoded) + b'"}'
     best = 1e9
-    for _ in range(3):
+    for _ in range(9):  # the best of several: the machine may be shared
         scanner = AnswerScanner(Base64Reader(len, max_bytes=BIG), max_bytes=BIG)
         began = time.perf_counter()
         for at in range(0, len(answer), 65536):
