@@ -1,6 +1,5 @@
 """`gateway keys`: the keys that sign packets."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,14 +8,13 @@ import typer
 
 from gateway.cli.console import as_json, now, say, show, warn
 from gateway.cli.dates import day_of
-from gateway.cli.opened import database, quiet, run, settings_of
+from gateway.cli.opened import database, quiet, run, settings_of, write_down
 from gateway.problems import Kind, Problem, Text
 from gateway.times import shown
 
 if TYPE_CHECKING:
     from gateway.signing.keys.records import KeyKind, KeyRow, NewKey
     from gateway.signing.keys.ring import KeyStanding
-    from gateway.store import Transaction
 
 app = typer.Typer(help="Keys that sign packets. / Khóa ký gói tin.", no_args_is_help=True)
 
@@ -139,7 +137,7 @@ def retire(
             raise register.unknown(name)
         typer.echo(as_json({"key": name, "signs_now": found.signs, "unit": found.row.unit_code}))
         return
-    run(_change(context, lambda tx: register.retire(tx, name, now())))
+    run(_retire(context, name))
     say(Text(f"Khóa {name} không còn ký.", f"Key {name} signs nothing any more."))
 
 
@@ -209,12 +207,15 @@ def _kind(pem: Path | None, p12: Path | None, token: str | None) -> "KeyKind":
 
 async def _add(context: typer.Context, new: "NewKey") -> None:
     from gateway.directory import units
+    from gateway.documents.announcing import Witnessed
     from gateway.signing.keys import register
 
     async with database(context) as store, store.begin() as tx:
         if new.unit_code is not None:
             await units.get(tx, new.unit_code)
         await register.add(tx, new, now())
+        unit = new.unit_code or ""
+        await write_down(tx, Witnessed.KEY_CHANGED, change="added", key=new.id, sort=new.kind, unit=unit)
 
 
 async def _every(context: typer.Context) -> "tuple[tuple[KeyRow, ...], tuple[KeyStanding, ...]]":
@@ -249,6 +250,10 @@ async def _standing(context: typer.Context, name: str, *, again: bool) -> "KeySt
             await ring.close()
 
 
-async def _change(context: typer.Context, change: "Callable[[Transaction], Awaitable[None]]") -> None:
+async def _retire(context: typer.Context, name: str) -> None:
+    from gateway.documents.announcing import Witnessed
+    from gateway.signing.keys import register
+
     async with database(context) as store, store.begin() as tx:
-        await change(tx)
+        await register.retire(tx, name, now())
+        await write_down(tx, Witnessed.KEY_CHANGED, change="retired", key=name)

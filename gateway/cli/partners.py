@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.console import now, say, show
-from gateway.cli.opened import database, run
+from gateway.cli.opened import database, run, write_down
 from gateway.problems import Text
 from gateway.signing.partners.model import Policy, Treatment
 from gateway.times import VIETNAM
@@ -129,10 +129,13 @@ def _today() -> date:
 
 
 async def _agree(context: typer.Context, policy: Policy) -> None:
+    from gateway.documents.announcing import Witnessed
     from gateway.signing.partners import agreements
 
     async with database(context) as store, store.begin() as tx:
         await agreements.agree(tx, policy)
+        agreed = {name: str(getattr(policy, name)) for name in _COLUMNS}
+        await write_down(tx, Witnessed.POLICY_DECIDED, change="agreed", **agreed)
 
 
 async def _every(context: typer.Context) -> "Sequence[Policy]":
@@ -151,7 +154,9 @@ async def _in_force(context: typer.Context, partner: str, on: date) -> Policy:
 
 
 async def _end(context: typer.Context, partner: str, since: date) -> None:
+    from gateway.documents.announcing import Witnessed
     from gateway.signing.partners import agreements
 
     async with database(context) as store, store.begin() as tx:
         await agreements.end(tx, partner, since)
+        await write_down(tx, Witnessed.POLICY_DECIDED, change="removed", partner=partner, since=since.isoformat())
