@@ -93,8 +93,10 @@ async def adopt_folder(tx: Transaction, blobs: Blobs, now: datetime) -> None:
     """This folder belongs to this database from now on, whatever it holds."""
     found = await asyncio.to_thread(blobs.folder_id)
     if found is None:
-        found = secrets.token_hex(16)
-        await asyncio.to_thread(blobs.name_folder, found)
+        await asyncio.to_thread(blobs.name_folder, secrets.token_hex(16))
+        found = await asyncio.to_thread(blobs.folder_id)  # another process may have named it meanwhile
+    if found is None:
+        raise _other_folder()
     await repository.put_note(tx, _FOLDER_NOTE, found, now)
 
 

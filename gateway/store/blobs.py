@@ -1,5 +1,6 @@
 """Files that do not change: written once, named by their content, safe on disk before anyone hears of them."""
 
+import errno
 import hashlib
 import os
 import re
@@ -120,7 +121,7 @@ class Blobs(Protocol):
         """The name that was given to this store of blobs, kept inside it; None when it has none (or is not mounted)."""
 
     def name_folder(self, folder_id: str) -> None:
-        """Give this store of blobs a name (32 hex digits) that stays with it. Raises Problem."""
+        """Give this store of blobs a name (32 hex digits) that stays with it, unless it has one. Raises Problem."""
 
     def is_empty(self) -> bool:
         """Whether no blob has ever been kept here."""
@@ -133,6 +134,10 @@ class Blobs(Protocol):
 
     def sweep(self, older_than: datetime) -> int:
         """Remove unfinished files last written to before `older_than` (of processes that died); how many."""
+
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK})
+"""How a file system without hard links refuses one."""
 
 
 class FolderBlobs:
@@ -193,7 +198,10 @@ class FolderBlobs:
         return found if _ID.fullmatch(found) else None
 
     def name_folder(self, folder_id: str) -> None:
-        """Give this folder a name (32 hex digits) that stays with it. Raises Problem."""
+        """Give this folder a name (32 hex digits) that stays with it, unless it has one. Raises Problem.
+
+        Of several processes that start at once on a new folder one names it.
+        """
         if not _ID.fullmatch(folder_id):
             raise ValueError("a folder's name is 32 hex digits")
         unfinished = self._unfinished / secrets.token_hex(16)
@@ -201,7 +209,16 @@ class FolderBlobs:
             with FileIO(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
                 _write_all(file, f"{folder_id}\n".encode())
                 os.fsync(file.fileno())
-            os.replace(unfinished, self.root / _FOLDER_ID)
+            try:
+                os.link(unfinished, self.root / _FOLDER_ID)
+            except FileExistsError:
+                unfinished.unlink()
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                os.replace(unfinished, self.root / _FOLDER_ID)
+            else:
+                unfinished.unlink()
             _sync_folder(self.root)
 
     def is_empty(self) -> bool:

@@ -277,3 +277,10 @@ def test_a_thousand_unfinished_blobs_hold_no_file_open(blobs: FolderBlobs) -> No
     assert len(os.listdir("/proc/self/fd")) <= before + 1
     for writer in writers:
         writer.discard()
+
+
+def test_a_folder_that_has_a_name_keeps_it_whoever_comes_second(blobs: FolderBlobs) -> None:
+    blobs.name_folder("a" * 32)
+    blobs.name_folder("b" * 32)
+    assert blobs.folder_id() == "a" * 32
+    assert list((blobs.root / "unfinished").iterdir()) == []
