@@ -11,6 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gateway.signing.der import BadDer, look_at_numbers
 from gateway.signing.facts import CertificateFact
 from gateway.signing.xmldsig.algorithms import KeyKind
 from gateway.signing.xmldsig.words import Malformed
@@ -25,7 +26,6 @@ _RSA_BITS = range(2048, 8192 + 1)
 _RSA_EXPONENTS = range(65537, 2**64)
 """FIPS 186-5 5.4: odd and above 2¹⁶; the bound above keeps a verification short."""
 
-_SERIAL_BYTES = 20  # RFC 5280 4.1.2.2
 _CURVES = {"secp256r1": "ecdsa-p256", "secp384r1": "ecdsa-p384"}
 _SHOWN = 500
 """Characters of a name that are kept."""
@@ -78,7 +78,10 @@ def leaf_of(certificates: Sequence[bytes]) -> Leaf:
 def _certificate(der: bytes) -> x509.Certificate:
     if len(der) > MOST_BYTES:
         raise Malformed("certificate_large")
-    _look_at_numbers(der)
+    try:
+        look_at_numbers(der, rsa_bytes=_RSA_BITS[-1] // 8)
+    except BadDer as bad:
+        raise Malformed(bad.word) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library's own remarks on odd certificates; ours are reasons
@@ -117,61 +120,3 @@ def _leaf(der: bytes, certificate: x509.Certificate) -> Leaf:
 
 def _shown(name: x509.Name) -> str:
     return name.rfc4514_string()[:_SHOWN]
-
-
-# A few steps of DER, enough to find the numbers of a certificate (RFC 5280 4.1; X.690 8.1, 8.3).
-
-_SEQUENCE, _INTEGER, _BIT_STRING, _VERSION = 0x30, 0x02, 0x03, 0xA0
-_RSA_KEY = bytes.fromhex("06092a864886f70d010101")
-
-
-def _look_at_numbers(der: bytes) -> None:
-    """The serial number and an RSA key's numbers: positive, of bounded length, written as DER demands."""
-    certificate = _parts(der, 0, len(der))
-    if len(certificate) != 1 or certificate[0][0] != _SEQUENCE:
-        raise Malformed("certificate")
-    outer = _parts(der, *certificate[0][1:])
-    if len(outer) != 3 or outer[0][0] != _SEQUENCE:
-        raise Malformed("certificate")
-    body = _parts(der, *outer[0][1:])
-    if body and body[0][0] == _VERSION:
-        del body[0]
-    if len(body) < 6 or body[0][0] != _INTEGER or body[5][0] != _SEQUENCE:
-        raise Malformed("certificate")
-    _natural(der, *body[0][1:], most=_SERIAL_BYTES)
-    key = _parts(der, *body[5][1:])
-    if len(key) != 2 or key[1][0] != _BIT_STRING:
-        raise Malformed("certificate")
-    if der[key[0][1] :].startswith(_RSA_KEY):
-        numbers = _parts(der, key[1][1] + 1, key[1][2])
-        for tag, begin, end in _parts(der, *numbers[0][1:]) if len(numbers) == 1 else ():
-            if tag != _INTEGER:
-                raise Malformed("certificate")
-            _natural(der, begin, end, most=_RSA_BITS[-1] // 8)
-
-
-def _parts(der: bytes, begin: int, end: int) -> list[tuple[int, int, int]]:
-    """Tag, beginning and end of the content of each element between two places, which they must fill."""
-    found = []
-    while begin < end:
-        if end - begin < 2:
-            raise Malformed("certificate")
-        tag, length, at = der[begin], der[begin + 1], begin + 2
-        if length >= 0x80:
-            octets = length & 0x7F
-            if not 1 <= octets <= 3 or at + octets > end:  # indefinite, or longer than any certificate may be
-                raise Malformed("certificate")
-            length, at = int.from_bytes(der[at : at + octets], "big"), at + octets
-        if at + length > end:
-            raise Malformed("certificate")
-        found.append((tag, at, at + length))
-        begin = at + length
-    return found
-
-
-def _natural(der: bytes, begin: int, end: int, *, most: int) -> None:
-    number = der[begin:end]
-    negative = not number or number[0] >= 0x80
-    padded = len(number) > 1 and number[0] == 0 and number[1] < 0x80
-    if negative or padded or len(number.lstrip(b"\0")) > most or not any(number):
-        raise Malformed("der_number")
