@@ -24,7 +24,7 @@ from bench.soak.person import Person
 from bench.soak.processes import Stuck
 from bench.soak.storm import Storm
 from bench.soak.systems import DocumentSystem
-from bench.soak.verify import Evidence, verify
+from bench.soak.verify import Evidence, not_offered, verify
 from bench.soak.world import World, world
 
 _PROGRESS_SECONDS = 5.0
@@ -180,8 +180,12 @@ class Soak:
         return f"{waiting} items of the axis" if waiting else ""
 
     async def _last_events(self, systems: list[DocumentSystem]) -> None:
-        """The followers of the feed have a moment to see its end."""
+        """The followers of the feed, and who claims notices, have a moment to see its end."""
         for system in systems:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    while not_offered(system.noticed, await system.every_event()):
+                        await asyncio.sleep(0.2)
             if not system.seqs:
                 continue
             last = max((one["seq"] for one in await system.every_event()), default=0)

@@ -5,7 +5,7 @@ a person said "send it again", by what the line itself saw; and the axis may hol
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -240,14 +240,22 @@ def _everything_told(found: Evidence) -> Iterator[str]:
 
 
 def _notices_claimed(found: Evidence, agency: str, feed: list[Json]) -> Iterator[str]:
-    for unit, seqs in found.systems[agency].noticed.items():
+    for unit, missing in not_offered(found.systems[agency].noticed, feed).items():
+        yield f"the inbox of {unit} never offered {sorted(missing)[:10]} ({len(missing)} in all)"
+
+
+def not_offered(noticed: Mapping[str, set[int]], feed: list[Json]) -> dict[str, set[int]]:
+    """What the feed has for units that claim notices and they were not offered yet; by unit, only where there is some."""
+    left = {}
+    for unit, seqs in noticed.items():
         offered = {
             one["seq"]
             for one in feed
             if one["unit_code"] == unit and (one["kind"] in _CLAIMED or one["kind"].startswith("alarm."))
         }
         if missing := offered - seqs:
-            yield f"the inbox of {unit} never offered {sorted(missing)[:10]} ({len(missing)} in all)"
+            left[unit] = missing
+    return left
 
 
 def _got_over(found: Evidence) -> Iterator[str]:
