@@ -13,7 +13,8 @@ from gateway.store import DatabaseUnavailable, Store, Transaction
 from gateway.times import Clock, aware
 
 BEAT_SECONDS = 10.0
-_ALIVE = timedelta(seconds=60)
+_ALIVE = timedelta(seconds=3 * BEAT_SECONDS)
+"""After so long without a sign a node counts as gone, and its places at the axis are shared out among the others."""
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)

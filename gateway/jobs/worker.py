@@ -11,7 +11,7 @@ import structlog
 
 from gateway.jobs.model import Again, Claimed, Dead, Done, JobKind, Lease, LeaseLost, Outcome, Postponed, Retry
 from gateway.jobs.queue import Jobs
-from gateway.jobs.room import SharesOf, no_pools, shares_of_lanes
+from gateway.jobs.room import Share, Shares, SharesOf, no_pools, shares_of_lanes
 from gateway.jobs.settings import JobsSettings
 from gateway.problems import Problem
 from gateway.store import DatabaseUnavailable, Store, Transaction
@@ -54,6 +54,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._nudge = asyncio.Event()
         self._more_waits = False
+        self._shut: list[Share] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run jobs until `stop` is set; then let running ones finish for `grace` seconds, and give the rest back."""
@@ -121,10 +122,13 @@ class Worker:
                 shares=shares,
             )
         self._more_waits = len(claimed) == free
+        counted = Shares(shares)
         for one in claimed:
+            counted.take(one.lane, one.pool)
             task = asyncio.create_task(self._perform(one), name=f"job {one.kind}")
             self._running[task] = one
             task.add_done_callback(self._ended)
+        self._shut = counted.shut
         return len(claimed)
 
     def _room(self, free: int) -> dict[str, int]:
@@ -140,7 +144,7 @@ class Worker:
         claimed = self._running.pop(task, None)
         if claimed is None or self._is_worth_a_claim(claimed):
             self._nudge.set()
-        elif self._more_waits:
+        elif self._more_waits or any(share.covers(claimed.lane, claimed.pool) for share in self._shut):
             asyncio.get_running_loop().call_later(_GATHERED, self._nudge.set)
         error = task.exception()
         if error is not None and claimed is not None:
@@ -149,11 +153,15 @@ class Worker:
     def _is_worth_a_claim(self, ended: Claimed) -> bool:
         """Whether to claim as soon as a job has ended: several at once cost one transaction, and none when none waits.
 
-        Else those that end soon after are gathered. What is put or woken in this process, and each look for what
-        others put, claims whatever is free.
+        Else those that end soon after are gathered: also where a share had nothing left, behind which more may wait
+        than was seen. What is put or woken in this process, and each look for what others put, claims whatever is free.
         """
-        held_back = self._kinds[ended.kind].concurrency is not None
-        return held_back or (self._more_waits and len(self._running) <= self._settings.slots // 2)
+        if self._kinds[ended.kind].concurrency is not None:
+            return True
+        if self._more_waits and len(self._running) <= self._settings.slots // 2:
+            return True
+        mine = [share for share in self._shut if share.covers(ended.lane, ended.pool)]
+        return any(not any(share.covers(one.lane, one.pool) for one in self._running.values()) for share in mine)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

@@ -207,6 +207,36 @@ async def test_the_pools_of_what_is_in_hand_are_told_and_what_has_no_room_waits(
     assert asked == [[], [], [], []]
 
 
+async def test_what_waits_behind_a_full_share_is_claimed_as_soon_as_there_is_room(node: Node) -> None:
+    ran: list[str] = []
+    all_of_them = asyncio.Event()
+
+    async def handler(claimed: Claimed) -> Outcome:
+        await asyncio.sleep(0)
+        ran.append(claimed.key)
+        if len(ran) == 80:
+            all_of_them.set()
+        return Done()
+
+    async def shares(busy: Sequence[str]) -> Sequence[Share]:
+        return [Share(left=2 - busy.count("line"), pools=frozenset({"line"}))]
+
+    async with node.store.begin() as tx:
+        for number in range(40):
+            await node.jobs.put(tx, kind="work", key=f"of a lane {number}", lane=Lane.NORMAL)
+            await node.jobs.put(tx, kind="work", key=f"of a pool {number}", lane=Lane.FIRST, pool="line")
+    kind = JobKind(name="work", handler=handler, policy=POLICY)
+    patient = JobsSettings(slots=8, idle=60)  # nobody looks of himself meanwhile
+    worker = Worker(node.store, node.jobs, [kind], owner="a", clock=node.clock, settings=patient, shares_of=shares)
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    async with asyncio.timeout(20):
+        await all_of_them.wait()
+    stop.set()
+    await running
+    assert len(set(ran)) == 80
+
+
 async def test_the_other_sides_wish_to_wait_is_the_soonest(node: Node) -> None:
     await node.put()
     worker = node.worker(always(Retry("busy", after=50)))
