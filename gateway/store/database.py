@@ -63,7 +63,8 @@ class Store:
 
     SQLite: write-ahead log, synchronous=FULL, foreign keys, `BEGIN IMMEDIATE` for writers. Writers of one process
     queue in the order they came; those of several processes wait for each other up to `busy_timeout`.
-    PostgreSQL: READ COMMITTED. `commits` counts write transactions that were committed.
+    PostgreSQL: READ COMMITTED, and for reading sessions that can only read, in which no transaction is begun: each
+    statement would see what is committed by then in any case. `commits` counts write transactions that were committed.
     """
 
     def __init__(self, settings: StoreSettings) -> None:
@@ -79,7 +80,7 @@ class Store:
             self._turn: asyncio.Lock | None = asyncio.Lock()
         else:
             self.engine = _postgresql_engine(settings)
-            self._reading = self.engine.execution_options(postgresql_readonly=True)
+            self._reading = _postgresql_engine(settings, reading=True)
             self._turn = None
 
     @asynccontextmanager
@@ -99,7 +100,7 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """A transaction that can only read; it sees what was committed, and holds up no writer."""
+        """Can only read; each statement sees what was committed, and holds up no writer."""
         with database_faults():
             async with self._reading.begin() as connection:
                 yield Transaction(connection)
@@ -181,14 +182,17 @@ class _Driver(Protocol):
     def exec_driver_sql(self, statement: str) -> object: ...
 
 
-def _postgresql_engine(settings: StoreSettings) -> AsyncEngine:
+def _postgresql_engine(settings: StoreSettings, *, reading: bool = False) -> AsyncEngine:
+    options = settings.engine_url.query.get("options", "")
+    only_reads = {"options": f"{options} -c default_transaction_read_only=on".strip()} if reading else {}
     engine = create_async_engine(
         settings.engine_url,
         pool_size=settings.pool_size,
-        max_overflow=settings.pool_size,
+        max_overflow=0,
         pool_timeout=settings.busy_timeout,
         hide_parameters=True,
-        connect_args={"connect_timeout": round(settings.connect_timeout), "application_name": "gateway"},
+        isolation_level="AUTOCOMMIT" if reading else "READ COMMITTED",
+        connect_args={"connect_timeout": round(settings.connect_timeout), "application_name": "gateway", **only_reads},
     )
 
     # A server that was restarted is noticed before a statement is lost on it. Asking it each time (pool_pre_ping) takes

@@ -39,8 +39,8 @@ class StoreSettings(BaseModel):
         default=10,
         ge=1,
         le=200,
-        description="Connections kept to the database by one process; more than the worker's slots plus the API's "
-        "usual concurrency. PostgreSQL's own limit is 100 for all processes together.",
+        description="Connections of one process to the database for writing, and as many for reading; more than the "
+        "worker's slots plus the API's usual concurrency. PostgreSQL's own limit is 100 for all processes together.",
     )
 
     @field_validator("database_url")

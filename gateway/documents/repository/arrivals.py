@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, func, insert, select, text, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
 from gateway.axis.port import MessageType
 from gateway.documents.model import (
@@ -20,24 +20,33 @@ from gateway.store import Transaction
 
 _OPEN = tuple({*ArrivalState} - {ArrivalState.ACKNOWLEDGED, ArrivalState.DISCARDED})
 """All states but those in which a year's rest: to count these would mean to read every row at each look."""
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_ADD = insert(arrival_table)
+_SAVE = update(arrival_table).where(arrival_table.c.id == bindparam("of_arrival"))
+_FIND = select(arrival_table).where(arrival_table.c.id == bindparam("of_arrival"))
+_HOLD = _FIND.with_for_update()
+_ATTACH = insert(arrival_document_table)
+_ATTACHED = select(arrival_document_table.c.arrival_id).where(
+    arrival_document_table.c.arrival_id == bindparam("arrival_id"),
+    arrival_document_table.c.document_id == bindparam("document_id"),
+)
 
 
 async def add_arrivals(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Book items."""
     if arrivals:
-        await tx.execute(insert(arrival_table), [values_of(one, arrival_table) for one in arrivals])
+        await tx.execute(_ADD, [values_of(one, arrival_table) for one in arrivals])
 
 
 async def find_arrival(tx: Transaction, id: str) -> Arrival | None:
     """The arrival with our id."""
-    row = (await tx.execute(select(arrival_table).where(arrival_table.c.id == id))).mappings().first()
+    row = (await tx.execute(_FIND, {"of_arrival": id})).mappings().first()
     return _arrival(row) if row else None
 
 
 async def hold_arrival(tx: Transaction, id: str) -> Arrival | None:
     """The arrival with our id, held until the transaction ends."""
-    statement = select(arrival_table).where(arrival_table.c.id == id).with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_HOLD, {"of_arrival": id})).mappings().first()
     return _arrival(row) if row else None
 
 
@@ -79,15 +88,14 @@ async def arrivals_in(tx: Transaction, connection_id: str, state: ArrivalState) 
 
 async def save_arrival(tx: Transaction, arrival: Arrival) -> None:
     """Write back an arrival that was changed under its job's lease."""
-    values = values_of(arrival, arrival_table)
-    await tx.execute(update(arrival_table).where(arrival_table.c.id == arrival.id).values(values))
+    await tx.execute(_SAVE, {**values_of(arrival, arrival_table), "of_arrival": arrival.id})
 
 
 async def attach_arrival(tx: Transaction, arrival_id: str, document_id: str) -> None:
     """Say that this arrival brought this document (again)."""
-    link = and_(arrival_document_table.c.arrival_id == arrival_id, arrival_document_table.c.document_id == document_id)
-    if (await tx.execute(select(text("1")).select_from(arrival_document_table).where(link))).first() is None:
-        await tx.execute(insert(arrival_document_table).values(arrival_id=arrival_id, document_id=document_id))
+    link = {"arrival_id": arrival_id, "document_id": document_id}
+    if (await tx.execute(_ATTACHED, link)).first() is None:
+        await tx.execute(_ATTACH, link)
 
 
 async def has_come_for(tx: Transaction, document_id: str, to_code: str | None) -> bool:

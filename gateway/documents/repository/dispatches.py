@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, or_, select, update
 
 from gateway.axis.port import MessageType
 from gateway.documents.model import (
@@ -19,23 +19,43 @@ from gateway.store import Transaction
 
 _OPEN = tuple({*DispatchState} - {DispatchState.ACCEPTED, DispatchState.CANCELLED})
 """All states but those in which a year's rest: to count these would mean to read every row at each look."""
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_ADD = insert(dispatch_table)
+_SAVE = update(dispatch_table).where(dispatch_table.c.id == bindparam("of_dispatch"))
+_FIND = select(dispatch_table).where(dispatch_table.c.id == bindparam("of_dispatch"))
+_HOLD = _FIND.with_for_update()
+_EARLIER_UNTRIED = (
+    select(dispatch_table.c.id)
+    .where(
+        dispatch_table.c.document_id == bindparam("of_document"),
+        dispatch_table.c.message_type == MessageType.STATUS,
+        dispatch_table.c.created_at < bindparam("before"),
+        or_(
+            and_(
+                dispatch_table.c.attempts == 0,
+                dispatch_table.c.state.in_((DispatchState.QUEUED, DispatchState.BUILT)),
+            ),
+            and_(dispatch_table.c.attempts == 1, dispatch_table.c.state == DispatchState.SENDING),
+        ),
+    )
+    .limit(1)
+)
 
 
 async def add_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
     """Store a new dispatch."""
-    await tx.execute(insert(dispatch_table).values(values_of(dispatch, dispatch_table)))
+    await tx.execute(_ADD, values_of(dispatch, dispatch_table))
 
 
 async def find_dispatch(tx: Transaction, id: str) -> Dispatch | None:
     """The dispatch with our id."""
-    row = (await tx.execute(select(dispatch_table).where(dispatch_table.c.id == id))).mappings().first()
+    row = (await tx.execute(_FIND, {"of_dispatch": id})).mappings().first()
     return _dispatch(row) if row else None
 
 
 async def hold_dispatch(tx: Transaction, id: str) -> Dispatch | None:
     """The dispatch with our id, held until the transaction ends: it cannot be cancelled while it begins to leave."""
-    statement = select(dispatch_table).where(dispatch_table.c.id == id).with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_HOLD, {"of_dispatch": id})).mappings().first()
     return _dispatch(row) if row else None
 
 
@@ -51,27 +71,13 @@ async def dispatches_of(tx: Transaction, document_id: str) -> list[Dispatch]:
 
 async def earlier_untried(tx: Transaction, dispatch: Dispatch) -> bool:
     """Whether an earlier status of the same document has not come to the end of its first attempt."""
-    column = dispatch_table.c
-    statement = (
-        select(column.id)
-        .where(
-            column.document_id == dispatch.document_id,
-            column.message_type == MessageType.STATUS,
-            column.created_at < dispatch.created_at,
-            or_(
-                and_(column.attempts == 0, column.state.in_((DispatchState.QUEUED, DispatchState.BUILT))),
-                and_(column.attempts == 1, column.state == DispatchState.SENDING),
-            ),
-        )
-        .limit(1)
-    )
-    return (await tx.execute(statement)).first() is not None
+    of = {"of_document": dispatch.document_id, "before": dispatch.created_at}
+    return (await tx.execute(_EARLIER_UNTRIED, of)).first() is not None
 
 
 async def save_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
     """Write back a dispatch that was changed under its job's lease."""
-    values = values_of(dispatch, dispatch_table)
-    await tx.execute(update(dispatch_table).where(dispatch_table.c.id == dispatch.id).values(values))
+    await tx.execute(_SAVE, {**values_of(dispatch, dispatch_table), "of_dispatch": dispatch.id})
 
 
 async def unfinished_dispatches(tx: Transaction) -> list[Dispatch]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert, or_, select, update
 
 from gateway.documents.model import (
     Attachment,
@@ -24,6 +24,22 @@ _OPEN = tuple(
     {*DocumentState} - {DocumentState.SENT, DocumentState.HANDED_OVER, DocumentState.CANCELLED, DocumentState.DISCARDED}
 )
 """All states but those in which a year's rest: to count these would mean to read every row at each look."""
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_ADD = insert(document_table)
+_ADD_FILES = insert(attachment_table)
+_FIND = select(document_table).where(document_table.c.id == bindparam("of_document"))
+_LIVE = select(document_table).where(
+    document_table.c.unit_code == bindparam("of_unit"), document_table.c.live_key == bindparam("key")
+)
+_HOLD = (
+    select(document_table.c.id).where(document_table.c.id == bindparam("of_document")).with_for_update(key_share=True)
+)
+_CHANGE = update(document_table).where(document_table.c.id == bindparam("of_document"))
+_FILES = (
+    select(attachment_table)
+    .where(attachment_table.c.document_id == bindparam("of_document"))
+    .order_by(attachment_table.c.position)
+)
 
 
 async def add_document(
@@ -31,45 +47,43 @@ async def add_document(
 ) -> None:
     """Store a document and its files. Raises sqlalchemy's IntegrityError where `live_key` is in use in its unit."""
     await tx.execute(
-        insert(document_table).values(
-            id=document.id,
-            direction=document.direction,
-            unit_code=document.unit_code,
-            sender_code=document.sender_code,
-            document_id=document.document_id,
-            business_type=document.business_type,
-            number=document.number,
-            notation=document.notation,
-            promulgation_date=document.promulgation_date,
-            subject=document.subject,
-            priority=document.priority,
-            header=document.packet.model_dump_json(exclude_none=True, exclude_defaults=True),
-            state=document.state,
-            meaning=document.meaning,
-            twin_of=document.twin_of,
-            muted=document.muted,
-            findings=document.findings,
-            live_key=live_key,
-            created_at=document.created_at,
-            changed_at=document.changed_at,
-        )
+        _ADD,
+        {
+            "id": document.id,
+            "direction": document.direction,
+            "unit_code": document.unit_code,
+            "sender_code": document.sender_code,
+            "document_id": document.document_id,
+            "business_type": document.business_type,
+            "number": document.number,
+            "notation": document.notation,
+            "promulgation_date": document.promulgation_date,
+            "subject": document.subject,
+            "priority": document.priority,
+            "header": document.packet.model_dump_json(exclude_none=True, exclude_defaults=True),
+            "state": document.state,
+            "meaning": document.meaning,
+            "twin_of": document.twin_of,
+            "muted": document.muted,
+            "findings": document.findings,
+            "live_key": live_key,
+            "created_at": document.created_at,
+            "changed_at": document.changed_at,
+        },
     )
     if attachments:
-        await tx.execute(insert(attachment_table), [_attachment_values(one) for one in attachments])
+        await tx.execute(_ADD_FILES, [_attachment_values(one) for one in attachments])
 
 
 async def find_document(tx: Transaction, id: str) -> Document | None:
     """The document with our id."""
-    row = (await tx.execute(select(document_table).where(document_table.c.id == id))).mappings().first()
+    row = (await tx.execute(_FIND, {"of_document": id})).mappings().first()
     return _document(row) if row else None
 
 
 async def find_live(tx: Transaction, unit_code: str, live_key: str) -> Document | None:
     """The outgoing document of the unit that holds this key (G-17)."""
-    statement = select(document_table).where(
-        document_table.c.unit_code == unit_code, document_table.c.live_key == live_key
-    )
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_LIVE, {"of_unit": unit_code, "key": live_key})).mappings().first()
     return _document(row) if row else None
 
 
@@ -78,7 +92,7 @@ async def hold_document(tx: Transaction, id: str) -> None:
 
     SQLite has one writer at a time anyway.
     """
-    await tx.execute(select(document_table.c.id).where(document_table.c.id == id).with_for_update(key_share=True))
+    await tx.execute(_HOLD, {"of_document": id})
 
 
 async def known_documents(
@@ -101,10 +115,10 @@ async def set_document_state(
     tx: Transaction, id: str, state: DocumentState, now: datetime, *, free_key: bool = False
 ) -> None:
     """Move a document; `free_key` lets its DocumentId be used again (a document that was cancelled, or refused by the axis)."""
-    values: dict[str, object] = {"state": state, "changed_at": now}
+    values: dict[str, object] = {"of_document": id, "state": state, "changed_at": now}
     if free_key:
         values["live_key"] = None
-    await tx.execute(update(document_table).where(document_table.c.id == id).values(values))
+    await tx.execute(_CHANGE, values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +174,8 @@ async def search_documents(
 
 async def attachments_of(tx: Transaction, document_id: str) -> list[Attachment]:
     """Files of a document by position."""
-    statement = (
-        select(attachment_table)
-        .where(attachment_table.c.document_id == document_id)
-        .order_by(attachment_table.c.position)
-    )
-    return [_attachment(row) for row in (await tx.execute(statement)).mappings()]
+    found = await tx.execute(_FILES, {"of_document": document_id})
+    return [_attachment(row) for row in found.mappings()]
 
 
 async def document_counts(tx: Transaction) -> list[tuple[str, str, int]]:
