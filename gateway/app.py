@@ -596,6 +596,7 @@ async def serve(
                 built.api,
                 host=host or settings.serve.host,
                 port=settings.serve.port if port is None else port,
+                http="h11",
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=20,
