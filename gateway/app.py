@@ -322,7 +322,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         settings=settings.handover,
         passed=passed,
     )
-    breakers = Breakers(store, clock, _breaker_policies(settings), owner=owner)
+    breakers = Breakers(store, clock, _breaker_policies(settings), owner=owner, probe_seconds=settings.jobs.lease)
     stops = Stops(
         store=store,
         jobs=jobs,

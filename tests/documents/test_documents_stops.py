@@ -21,7 +21,7 @@ class Room:
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self.store, self.clock, self.changed = store, clock, False
         self.told: list[Announcement] = []
-        breakers = Breakers(store, clock, {"out": POLICY, "from": POLICY}, owner="a")
+        breakers = Breakers(store, clock, {"out": POLICY, "from": POLICY}, owner="a", probe_seconds=60.0)
         self.stops = Stops(
             store=store,
             jobs=Jobs(clock),

@@ -151,7 +151,7 @@ def test_however_often_it_opened_the_wait_stays_bounded(times: int, draw: float)
 
 
 def node(store: Store, clock: FakeClock, owner: str) -> Breakers:
-    return Breakers(store, clock, {"out": POLICY}, owner=owner)
+    return Breakers(store, clock, {"out": POLICY}, owner=owner, probe_seconds=60.0)
 
 
 async def fail(store: Store, of: Breakers, clock: FakeClock, times: int = 1) -> None:

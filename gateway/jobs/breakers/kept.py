@@ -11,8 +11,6 @@ from gateway.store import Store, Transaction
 from gateway.times import Clock, aware
 
 _SHUT = BreakerState()
-PROBE_SECONDS = 60.0
-"""How long a probe stays with a node that gives no sign of life."""
 
 
 async def close_all(tx: Transaction, names: Sequence[str], now: datetime) -> None:
@@ -31,12 +29,17 @@ async def names_after(tx: Transaction, beginning: str) -> list[str]:
 class Breakers:
     """One for each process. `owner` names the node that takes a probe; each sort of names has its policy (`sort:rest`).
 
+    `probe_seconds`: how long a probe stays with a node that gives no sign of life, as long as a job does.
+
     A failure is written with what it did; a good answer only where there was something wrong, as far as this process
     has seen: it looks anew at each `look`. So an axis that works costs no write.
     """
 
-    def __init__(self, store: Store, clock: Clock, policies: Mapping[str, Breaker], *, owner: str) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, policies: Mapping[str, Breaker], *, owner: str, probe_seconds: float
+    ) -> None:
         self._policies = policies
+        self._probe_lasts = timedelta(seconds=probe_seconds)
         self._store = store
         self._clock = clock
         self._owner = owner[: repository.LONGEST_OWNER]
@@ -93,7 +96,7 @@ class Breakers:
         state = self.seen(name)
         phase = self._policy(name).phase(state, now, life=life)
         is_mine = phase is Phase.PROBING and state.probe == mine
-        lasts = state.probe_until is not None and state.probe_until - now > timedelta(seconds=PROBE_SECONDS / 2)
+        lasts = state.probe_until is not None and state.probe_until - now > self._probe_lasts / 2
         if is_mine and lasts:
             return True
         if not is_mine and phase is not Phase.DUE:
@@ -104,8 +107,7 @@ class Breakers:
             if again is not Phase.DUE and not (again is Phase.PROBING and before.probe == mine):
                 self._seen[name] = before
                 return False
-            until = now + timedelta(seconds=PROBE_SECONDS)
-            await self._write(tx, name, before, with_probe(before, mine, until))
+            await self._write(tx, name, before, with_probe(before, mine, now + self._probe_lasts))
         return True
 
     def _policy(self, name: str) -> Breaker:
