@@ -58,6 +58,7 @@ from gateway.handover.webhooks.telling import CALL_JOB, Webhooks
 from gateway.health import MB, Health
 from gateway.inspection import Inspector
 from gateway.installation import BlobCheck, Hold, Nodes, Standing
+from gateway.installation.nodes import BEAT_SECONDS
 from gateway.installation.standing import marry_folder
 from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKind, Jobs, Lane, Outcome, Worker
 from gateway.problems import Kind, Problem, Text
@@ -449,6 +450,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         version=version("lienthong-gateway"),
         schema=migrate.head() or "",
         tolerance=timedelta(seconds=settings.serve.clock_skew_seconds),
+        beat=min(BEAT_SECONDS, settings.jobs.beat),
     )
     standing = Standing(store=store, blobs=blobs, nodes=nodes, clock=clock)
     blob_check = BlobCheck(

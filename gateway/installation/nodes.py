@@ -31,12 +31,22 @@ class SetBack:
 class Nodes:
     """This node among the others.
 
+    `beat` is how often it gives a sign of life, in seconds; after three that did not come it counts as gone.
     `tolerance` is how far the clock may step back unremarked. A step is measured against the latest time that this
     machine has written, which it keeps across restarts.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, owner: str, host: str, version: str, schema: str, tolerance: timedelta
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        owner: str,
+        host: str,
+        version: str,
+        schema: str,
+        tolerance: timedelta,
+        beat: float = BEAT_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -45,6 +55,7 @@ class Nodes:
         self._version = version[:50]
         self._schema = schema[:32]
         self._tolerance = tolerance
+        self._beat_seconds = beat
         self._started_at = clock()
         self._said: frozenset[tuple[str, str]] = frozenset()
 
@@ -56,7 +67,7 @@ class Nodes:
             except DatabaseUnavailable as error:
                 _log.warning("node.no_beat", code=error.code, do=error.action.en)
             try:
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(self._beat_seconds):
                     await stop.wait()
             except TimeoutError:
                 continue
@@ -97,7 +108,7 @@ class Nodes:
 
     async def alive(self, tx: Transaction) -> list[Node]:
         """The nodes that live, this one among them."""
-        return await repository.nodes_since(tx, aware(self._clock()) - _ALIVE)
+        return await repository.nodes_since(tx, aware(self._clock()) - timedelta(seconds=3 * self._beat_seconds))
 
     async def place(self, tx: Transaction) -> tuple[int, int]:
         """This node's place among those that live, from 0, and how many they are; alone before its first beat."""
