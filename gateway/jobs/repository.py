@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -103,6 +105,19 @@ _FINISH = (
     )
     .returning(job.c.state)
 )
+_TAKE = (
+    update(job)
+    .where(job.c.id == bindparam("of_job"))
+    .values(
+        state=JobState.RUNNING.value,
+        attempt=bindparam("counted"),
+        lease_owner=bindparam("holder"),
+        lease_token=bindparam("new_token"),
+        lease_until=bindparam("until"),
+        wanted_again=False,
+    )
+)
+_UNDER_LEASE = update(job).where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
 _kind = job.c.kind.concat(literal_column("''")).label("kind")
 """The kind, to count by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a state."""
 
@@ -232,11 +247,10 @@ async def due(
     Rows that another worker is just claiming are passed over, and those of shares that are `shut`. The leases in them
     are still those of before.
     """
-    admitted = (job.c.kind.in_(sorted(kinds)), *(_outside(share) for share in shut))
-    of_kinds = select(job).where(*admitted).order_by(job.c.lane, job.c.run_at, job.c.id)
-    locked = of_kinds.limit(limit).with_for_update(skip_locked=True)
-    waiting = (await tx.execute(locked.where(_is_waiting, job.c.run_at <= now))).all()
-    abandoned = (await tx.execute(locked.where(_is_running, job.c.lease_until <= now))).all()
+    waits, lapsed = _due(frozenset(kinds), frozenset((share.lanes, share.pools) for share in shut))
+    about = {"now": now, "most": limit}
+    waiting = (await tx.execute(waits, about)).all()
+    abandoned = (await tx.execute(lapsed, about)).all()
     rows = sorted([*waiting, *abandoned], key=lambda row: (row.lane, row.run_at, row.id))
     return [_claimed(row) for row in rows[:limit]]
 
@@ -245,23 +259,17 @@ async def take(tx: Transaction, claimed: Sequence[Claimed], until: datetime) -> 
     """Write the leases of claimed jobs."""
     if not claimed:
         return
-    statement = (
-        update(job)
-        .where(job.c.id == bindparam("of_job"))
-        .values(
-            state=JobState.RUNNING.value,
-            attempt=bindparam("counted"),
-            lease_owner=bindparam("holder"),
-            lease_token=bindparam("new_token"),
-            lease_until=until,
-            wanted_again=False,
-        )
-    )
     rows = [
-        {"of_job": one.id, "counted": one.attempt, "holder": one.lease.owner, "new_token": one.lease.token}
+        {
+            "of_job": one.id,
+            "counted": one.attempt,
+            "holder": one.lease.owner,
+            "new_token": one.lease.token,
+            "until": until,
+        }
         for one in claimed
     ]
-    await tx.execute(statement, rows)
+    await tx.execute(_TAKE, rows)
 
 
 async def hold(tx: Transaction, lease: Lease) -> Held | None:
@@ -272,7 +280,7 @@ async def hold(tx: Transaction, lease: Lease) -> Held | None:
 
 async def extend(tx: Transaction, lease: Lease, until: datetime) -> bool:
     """Move the end of a lease; False when it is no longer good."""
-    return (await tx.execute(update(job).where(*_of(lease)).values(lease_until=until))).rowcount == 1
+    return (await tx.execute(_UNDER_LEASE, {**_of(lease), "lease_until": until})).rowcount == 1
 
 
 async def finish(tx: Transaction, lease: Lease, state: JobState, now: datetime) -> None:
@@ -299,7 +307,7 @@ async def wait_on(tx: Transaction, lease: Lease, at: datetime) -> None:
 
 async def note(tx: Transaction, lease: Lease, reason: str, reasons: list[dict[str, str]]) -> None:
     """Keep why an attempt failed."""
-    await tx.execute(update(job).where(*_of(lease)).values(last_reason=reason, reasons=reasons))
+    await tx.execute(_UNDER_LEASE, {**_of(lease), "last_reason": reason, "reasons": reasons})
 
 
 async def counts(tx: Transaction) -> list[JobCount]:
@@ -344,13 +352,26 @@ async def delete_done(tx: Transaction, before: datetime, limit: int) -> int:
     return (await tx.execute(delete(job).where(job.c.id.in_(old)))).rowcount
 
 
-def _outside(share: Share) -> ColumnElement[bool]:
+_Shut = tuple[frozenset[Lane] | None, frozenset[str] | None]
+"""Lanes and pools of a share that has nothing left."""
+
+
+@lru_cache(maxsize=256)
+def _due(kinds: frozenset[str], shut: frozenset[_Shut]) -> tuple[Select[*tuple[Any, ...]], Select[*tuple[Any, ...]]]:
+    """What waits and is due, and what runs under a lease that is over: of these kinds, and not of what is shut."""
+    admitted = (job.c.kind.in_(sorted(kinds)), *(_outside(lanes, pools) for lanes, pools in shut))
+    of_kinds = select(job).where(*admitted).order_by(job.c.lane, job.c.run_at, job.c.id)
+    locked = of_kinds.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
+    return locked.where(_is_waiting, job.c.run_at <= _now), locked.where(_is_running, job.c.lease_until <= _now)
+
+
+def _outside(lanes: frozenset[Lane] | None, pools: frozenset[str] | None) -> ColumnElement[bool]:
     """What a share does not cover."""
     outside: list[ColumnElement[bool]] = []
-    if share.lanes is not None:
-        outside.append(job.c.lane.not_in(sorted(int(lane) for lane in share.lanes)))
-    if share.pools is not None:
-        outside.append(or_(job.c.pool.is_(None), job.c.pool.not_in(sorted(share.pools))))
+    if lanes is not None:
+        outside.append(job.c.lane.not_in(sorted(int(lane) for lane in lanes)))
+    if pools is not None:
+        outside.append(or_(job.c.pool.is_(None), job.c.pool.not_in(sorted(pools))))
     return or_(*outside) if outside else false()
 
 
@@ -371,13 +392,13 @@ def _armed(new: NewJob) -> dict[str, object]:
     }
 
 
-def _of(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    return (job.c.id == lease.job_id, job.c.lease_token == lease.token, _is_running)
+def _of(lease: Lease) -> dict[str, object]:
+    return {"of_job": lease.job_id, "token": lease.token}
 
 
 async def _let_go(tx: Transaction, lease: Lease, values: dict[str, object]) -> None:
     released = {"lease_owner": None, "lease_until": None, "wanted_again": False}
-    await tx.execute(update(job).where(*_of(lease)).values({**released, **values}))
+    await tx.execute(_UNDER_LEASE, {**_of(lease), **released, **values})
 
 
 def _claimed(row: Row[*tuple[object, ...]]) -> Claimed:
