@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +14,7 @@ from clocks import FakeClock
 from parts import missing, not_tested
 from postgres import Postgres, PostgresMissing, running
 from rooms import import_repositories
+from unmeasured import is_counted_already, uncounted
 
 from gateway.store import FolderBlobs, Store, StoreSettings, metadata, migrate
 
@@ -165,6 +166,15 @@ async def _make_tables(url: str) -> None:
             await transaction.connection.run_sync(metadata.create_all)
     finally:
         await made.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Branches are counted once, not again on the other database."""
+    if not is_counted_already(item.nodeid, item.get_closest_marker("postgres") is not None):
+        return (yield)
+    with uncounted():
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -149,6 +149,10 @@ class AxisUnavailable(AxisError):
         self.retry_after = retry_after
 
 
+NOT_WHOLE = frozenset({"not_whole", "not_packet"})
+"""Reasons of AxisUnavailable that say: the fetch was answered, with something that is no whole packet."""
+
+
 class AxisRefused(AxisError):
     """A valid answer that says FAIL."""
 

@@ -71,6 +71,10 @@ _KNOWN: dict[str, tuple[Text, Text]] = {
             "Check the firewall, the proxy and how stable the line is.",
         ),
     ),
+    "not_whole": (
+        Text("Trục trả lời nhưng gói tin không trọn vẹn.", "The axis answers, but with no whole packet."),
+        Text("Thử lại sau; nếu còn lỗi, báo đơn vị vận hành trục.", "Try again later, then tell the axis's operator."),
+    ),
     "tls": (
         Text("Lỗi mã hóa TLS khi gọi trục.", "TLS fails when the axis is called."),
         Text("Kiểm tra chứng thư và tệp CA.", "Check the certificate and the CA file."),

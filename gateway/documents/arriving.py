@@ -9,7 +9,7 @@ from typing import cast
 
 import structlog
 
-from gateway.axis.port import Axis, AxisError, AxisRefused, ErrorClass, Transport
+from gateway.axis.port import NOT_WHOLE, Axis, AxisError, AxisRefused, AxisUnavailable, ErrorClass, Transport
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
 from gateway.documents import repository, secrecy
@@ -171,7 +171,9 @@ class Arriver:
         async with self._store.begin() as tx:
             await self._jobs.hold(tx, job.lease)
             if failed.witness is Witness.SICK:
-                await self._breakers.failed(tx, name, began=began, reason=failed.reason, soonest=failed.retry_after)
+                await self._breakers.failed(
+                    tx, name, began=began, reason=failed.reason, soonest=failed.retry_after, attempt=job.attempt
+                )
             if failed.witness is Witness.WELL:
                 await self._breakers.answered(tx, name)
             if isinstance(decision, Stop):
@@ -191,13 +193,12 @@ class Arriver:
         return Dead(failed.reason)
 
     async def _fetch(self, job: Claimed, arrival: Arrival, axis: Axis) -> Arrival:
-        out = self._blobs.create()
         try:
-            await axis.fetch(arrival.doc_id, out.write)
-            blob = await asyncio.to_thread(out.commit)
-        except BaseException:
-            out.discard()
-            raise
+            blob = await self._copy(arrival, axis)
+        except AxisUnavailable as error:
+            if error.reason not in NOT_WHOLE:
+                raise
+            blob = await self._copy(arrival, axis)  # by getEdoc, whose envelope tells a broken packet from a cut line
         now = self._clock()
         packet = Packet(
             id=new_id(now), message_type=arrival.message_type, direction=Direction.IN, blob=blob, created_at=now
@@ -216,6 +217,15 @@ class Arriver:
             proof = {"packet": blob.sha256, "size": str(blob.size), "axis_doc_id": arrival.doc_id}
             await self._witness(tx, Witnessed.FETCHED, fetched, proof)
         return fetched
+
+    async def _copy(self, arrival: Arrival, axis: Axis) -> Blob:
+        out = self._blobs.create()
+        try:
+            await axis.fetch(arrival.doc_id, out.write)
+            return await asyncio.to_thread(out.commit)
+        except BaseException:
+            out.discard()
+            raise
 
     async def _fetch_again(self, job: Claimed, arrival: Arrival, reason: str) -> None:
         """Our copy of the packet is gone or damaged; the axis still has its own, for it was told nothing."""

@@ -306,7 +306,7 @@ class Dispatcher:
                 )
             elif isinstance(result, Unknown):
                 dispatch = replace(dispatch, axis_doc_id=result.doc_id)
-            await self._witness(tx, dispatch, failed)
+            await self._witness(tx, job, dispatch, failed)
             if failed:
                 return await self._follow(tx, job, dispatch, connection, failed)
             return await self._jobs.done(tx, job.lease)
@@ -360,13 +360,15 @@ class Dispatcher:
         usable = self._breakers.seen(way_out(connection.id)).usable_since
         return max(one for one in (job.first_run_at, connection.changed_at, usable) if one is not None)
 
-    async def _witness(self, tx: Transaction, dispatch: Dispatch, failed: Failed | None) -> None:
+    async def _witness(self, tx: Transaction, job: Claimed, dispatch: Dispatch, failed: Failed | None) -> None:
         """What the send says of the axis, for those that wait behind it."""
         name = way_out(dispatch.connection_id)
         witness = failed.witness if failed else Witness.WELL
         if failed is not None and witness is Witness.SICK:
             began = dispatch.sent_at or dispatch.changed_at
-            await self._breakers.failed(tx, name, began=began, reason=failed.reason, soonest=failed.retry_after)
+            await self._breakers.failed(
+                tx, name, began=began, reason=failed.reason, soonest=failed.retry_after, attempt=job.attempt
+            )
         if witness is Witness.WELL:
             await self._breakers.answered(tx, name)
         if witness is Witness.WELL and (failed is None or failed.failure is not Failure.CONFIGURATION):

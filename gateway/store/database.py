@@ -100,7 +100,10 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """Can only read; each statement sees what was committed, and holds up no writer."""
+        """Can only read; each statement sees what was committed, and holds up no writer.
+
+        What is read piece by piece (`connection.stream`) needs `snapshot` or `begin`.
+        """
         with database_faults():
             async with self._reading.begin() as connection:
                 yield Transaction(connection)

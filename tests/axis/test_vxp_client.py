@@ -489,8 +489,8 @@ class TestDownload:
         ("behaviour", "reason"),
         [
             (says(HTML), "not_packet"),
-            (says(PACKET[:-3]), "cut"),
-            (says(b""), "cut"),
+            (says(PACKET[:-3]), "not_whole"),
+            (says(b""), "not_whole"),
             (says(OK), "not_packet"),
             (says(PACKET, status="500 Oops"), "http_500"),
         ],

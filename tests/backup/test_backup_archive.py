@@ -88,7 +88,7 @@ async def test_all_rows_and_blobs_come_back_the_same(
     assert after == before
     blobs = FolderBlobs(wanted.store.blob_folder)
     store = app.open_store(wanted)
-    async with store.read() as tx:
+    async with store.snapshot() as tx:
         kept = [blob async for blob in installation.every_blob(tx)]
     await store.close()
     for blob in kept:

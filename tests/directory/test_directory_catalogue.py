@@ -354,5 +354,5 @@ def test_without_a_list_of_the_axis_only_bodies_of_the_level_1_list_are_known(co
 
 
 async def _rows(store: Store) -> dict[str, AgencyRow]:
-    async with store.read() as tx:
+    async with store.snapshot() as tx:
         return {row.code: row async for some in repository.agencies_in_pieces(tx, "a") for row in some}

@@ -79,7 +79,7 @@ async def test_all_blobs_of_an_acknowledged_document_outlive_a_power_cut(
     async with faulty(database_url, tmp_path) as one:
         power = Power(one.folder, monkeypatch)
         await one.acknowledged(await one.laid("1"))
-        async with one.store.read() as tx:
+        async with one.store.snapshot() as tx:
             named = [blob async for blob in installation.every_blob(tx)]
         folder = one.folder
     power.cut()

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.jobs import Breaker, Breakers, BreakerState, Phase
 from gateway.jobs.breakers import close_all, names_after
-from gateway.jobs.breakers.machine import with_probe
+from gateway.jobs.breakers.machine import ITS_OWN_FAULT, with_probe
 from gateway.store import Store, Transaction
 
 POLICY = Breaker(failures=3, first=10, ceiling=300, unseen=3600)
@@ -82,6 +82,21 @@ def test_the_failed_probe_opens_it_again() -> None:
     assert again.failing_since == NOW
 
 
+def test_a_job_that_fails_again_and_again_lets_another_probe_at_once() -> None:
+    later = NOW + timedelta(seconds=20)
+    probing = with_probe(opened(), "a", later + timedelta(seconds=60))
+    after = POLICY.failed(probing, began=later, now=later, reason="cut", draw=0, attempt=ITS_OWN_FAULT)
+    assert after == replace(probing, probe=None, probe_until=None)
+    assert POLICY.phase(after, later, life=None) is Phase.DUE
+
+
+def test_a_job_that_fails_again_and_again_never_opens_it() -> None:
+    state = BreakerState()
+    for attempt in range(ITS_OWN_FAULT, ITS_OWN_FAULT + 9):
+        state = POLICY.failed(state, began=NOW, now=NOW, reason="cut", draw=0, attempt=attempt)
+    assert state.is_clean
+
+
 @pytest.mark.parametrize("values", [(0, 1, 1, 1), (1, 0, 1, 1), (1, 2, 1, 3), (1, 1, 2, 1), (1, 1, float("inf"), 9)])
 def test_a_policy_that_makes_no_sense_is_refused(values: tuple[int, float, float, float]) -> None:
     failures, first, ceiling, unseen = values
@@ -100,13 +115,20 @@ class AnyCourse(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(ago=st.floats(0, 500), draw=st.floats(0, 1, exclude_max=True), soonest=st.sampled_from([0.0, 30.0]))
-    def fails(self, ago: float, draw: float, soonest: float) -> None:
+    @rule(
+        ago=st.floats(0, 500),
+        draw=st.floats(0, 1, exclude_max=True),
+        soonest=st.sampled_from([0.0, 30.0]),
+        attempt=st.integers(1, 2 * ITS_OWN_FAULT),
+    )
+    def fails(self, ago: float, draw: float, soonest: float, attempt: int) -> None:
         began = self.now - timedelta(seconds=ago)
         before = self.state
-        self.state = POLICY.failed(before, began=began, now=self.now, reason="x", draw=draw, soonest=soonest)
-        self.in_a_row += 1
-        if self.state != before and self.state.open_until is not None:
+        self.state = POLICY.failed(
+            before, began=began, now=self.now, reason="x", draw=draw, soonest=soonest, attempt=attempt
+        )
+        self.in_a_row += attempt < ITS_OWN_FAULT
+        if self.state.open_until != before.open_until and self.state.open_until is not None:
             wait = (self.state.open_until - self.now).total_seconds()
             assert max(POLICY.first / 2, soonest) <= wait + 1e-6
             assert wait <= max(POLICY.ceiling, soonest) + 1e-6

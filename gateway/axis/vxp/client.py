@@ -15,6 +15,7 @@ import structlog
 
 from gateway.axis.places import Places, Weight
 from gateway.axis.port import (
+    NOT_WHOLE,
     Agency,
     AxisUnavailable,
     Exchange,
@@ -122,13 +123,17 @@ class VxpClient:
                 yield row
 
     async def fetch(self, doc_id: str, write: Callable[[bytes], object]) -> int:
-        """See Axis. What was written before a raise is not the packet and must be thrown away."""
+        """See Axis. What was written before a raise is not the packet and must be thrown away.
+
+        Raises AxisUnavailable with a reason of `NOT_WHOLE` where downloadEdoc answered and gave no whole packet; the
+        next call for this item asks by getEdoc.
+        """
         params = {Param.DOC_ID.value: doc_id}
         if self._settings.use_download and doc_id not in self._never_downloaded:
             try:
                 return await self._download(self._call(Operation.DOWNLOAD, params), write)
             except AxisUnavailable as unavailable:
-                if unavailable.reason in ("cut", "not_packet"):
+                if unavailable.reason in NOT_WHOLE:
                     self._ask_otherwise_for(doc_id)
                 if unavailable.reason != "http_404":
                     raise
@@ -169,7 +174,7 @@ class VxpClient:
                 call.judge(refusal.finish())
                 raise ScanError("not_packet")
             if not call.success or not _PACKET_END.search(tail):
-                raise ScanError("cut")
+                raise ScanError("not_whole")
         except ScanError as error:
             raise call.unavailable(error) from None
         finally:

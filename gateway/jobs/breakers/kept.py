@@ -55,13 +55,19 @@ class Breakers:
         return self._seen.get(name, _SHUT)
 
     async def failed(
-        self, tx: Transaction, name: str, *, began: datetime, reason: str, soonest: float = 0.0
+        self, tx: Transaction, name: str, *, began: datetime, reason: str, soonest: float = 0.0, attempt: int = 1
     ) -> BreakerState:
-        """A call that began at `began` failed."""
+        """A call that began at `began` failed, in the job's so many-th attempt."""
         draw = random.random()  # noqa: S311 - spreads load, guards nothing
         before = await repository.hold(tx, name)
         after = self._policy(name).failed(
-            before, began=aware(began), now=aware(self._clock()), reason=reason, draw=draw, soonest=soonest
+            before,
+            began=aware(began),
+            now=aware(self._clock()),
+            reason=reason,
+            draw=draw,
+            soonest=soonest,
+            attempt=attempt,
         )
         await self._write(tx, name, before, after)
         return after

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+ITS_OWN_FAULT = 4
+"""From this attempt on a job that fails says nothing about the others: it may be the job."""
+
 
 class Phase(StrEnum):
     """How a breaker stands. `DUE`: somebody may take the probe; `PROBING`: somebody has it."""
@@ -68,11 +71,18 @@ class Breaker:
         reason: str,
         draw: float,
         soonest: float = 0.0,
+        attempt: int = 1,
     ) -> BreakerState:
-        """After a call that began at `began` failed; `draw` random in [0, 1), `soonest` a Retry-After in seconds."""
+        """After a call that began at `began` failed; `draw` random in [0, 1), `soonest` a Retry-After in seconds.
+
+        `attempt` of the job whose call it was: one that fails by itself, again and again, must not be every probe and
+        hold up all others. From `ITS_OWN_FAULT` on another job may probe at once; this one waits as its own policy says.
+        """
+        if state.open_until is not None and began < (state.opened_at or now):
+            return state
+        if attempt >= ITS_OWN_FAULT:
+            return replace(state, probe=None, probe_until=None)
         if state.open_until is not None:
-            if began < (state.opened_at or now):
-                return state
             return self._opened(state, now=now, reason=reason, draw=draw, soonest=soonest)
         if state.usable_since is not None and began < state.usable_since:
             return state
