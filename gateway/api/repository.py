@@ -4,7 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Column, Date, Index, RowMapping, String, Table, Text, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    Date,
+    Index,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
@@ -32,6 +47,15 @@ idempotency_table = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_idempotency_created_at", "created_at"),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_BY_PREFIX = select(client_table).where(client_table.c.key_prefix == bindparam("of_prefix"))
+_RECALL = select(idempotency_table).where(
+    idempotency_table.c.client_id == bindparam("of_client"), idempotency_table.c.key == bindparam("of_key")
+)
+_REMEMBER = {
+    name: dialect.insert(idempotency_table).on_conflict_do_nothing().returning(idempotency_table.c.key)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +101,7 @@ async def add_client(tx: Transaction, client: ClientRow) -> None:
 
 async def client_by_prefix(tx: Transaction, key_prefix: str) -> ClientRow | None:
     """The client whose key begins so, revoked or not."""
-    row = (await tx.execute(select(client_table).where(client_table.c.key_prefix == key_prefix))).mappings().first()
+    row = (await tx.execute(_BY_PREFIX, {"of_prefix": key_prefix})).mappings().first()
     return _client(row) if row else None
 
 
@@ -102,9 +126,7 @@ async def used_on(tx: Transaction, client_id: str, day: date) -> None:
 
 async def recall_key(tx: Transaction, client_id: str, key: str) -> RememberedKey | None:
     """What is remembered under the key."""
-    column = idempotency_table.c
-    statement = select(idempotency_table).where(column.client_id == client_id, column.key == key)
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_RECALL, {"of_client": client_id, "of_key": key})).mappings().first()
     return RememberedKey(**row) if row else None
 
 
@@ -117,9 +139,7 @@ async def remember_key(tx: Transaction, entry: RememberedKey) -> bool:
         "document_id": entry.document_id,
         "created_at": entry.created_at,
     }
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(idempotency_table).values(values).on_conflict_do_nothing()
-    return (await tx.execute(statement.returning(idempotency_table.c.key))).first() is not None
+    return (await tx.execute(_REMEMBER[tx.connection.dialect.name], values)).first() is not None
 
 
 async def forget_keys(tx: Transaction, before: datetime) -> int:

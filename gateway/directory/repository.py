@@ -1,13 +1,14 @@
 """Tables of the directory and all SQL over them. Writes take a Transaction and never commit."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import JsonValue
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     CheckConstraint,
     Column,
@@ -110,6 +111,46 @@ agency_table = Table(
 
 
 _AGENCY_COLUMNS = tuple(agency_table.c.keys())
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_some: BindParameter[str] = bindparam("codes", expanding=True)
+_CONNECTIONS = select(connection_table).order_by(connection_table.c.id)
+_CONNECTION = select(connection_table).where(connection_table.c.id == bindparam("of_connection"))
+_CONNECTION_OF_SYSTEM = select(connection_table).where(
+    connection_table.c.endpoint == bindparam("of_endpoint"), connection_table.c.system_id == bindparam("of_system")
+)
+_UPDATE_CONNECTION = update(connection_table).where(connection_table.c.id == bindparam("of_connection"))
+_UPDATE_UNLESS_POLLED = _UPDATE_CONNECTION.where(
+    or_(connection_table.c.last_poll_at.is_(None), connection_table.c.last_poll_at <= bindparam("not_polled_after"))
+)
+_LOCK_CONNECTION = (
+    select(connection_table.c.id).where(connection_table.c.id == bindparam("of_connection")).with_for_update()
+)
+_UNITS = select(unit_table).order_by(unit_table.c.code)
+_UNITS_OF_CONNECTION = _UNITS.where(unit_table.c.connection_id == bindparam("of_connection"))
+_UNITS_BY_ANY_CODE = select(unit_table).where(
+    or_(
+        unit_table.c.code.in_(_some),
+        unit_table.c.code.in_(select(unit_alias_table.c.unit_code).where(unit_alias_table.c.alias.in_(_some))),
+    )
+)
+_ALIASES = select(unit_alias_table).where(unit_alias_table.c.unit_code.in_(_some)).order_by(unit_alias_table.c.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agencies:
+    """Two statements for rows that match: of all connections, and of one."""
+
+    of_all: Select[*tuple[Any, ...]]
+    of_one: Select[*tuple[Any, ...]]
+
+
+def _agencies_that(match: ColumnElement[bool]) -> _Agencies:
+    of_all = select(agency_table).where(match)
+    return _Agencies(of_all, of_all.where(agency_table.c.connection_id == bindparam("of_connection")))
+
+
+_AGENCIES_BY_CODE = _agencies_that(agency_table.c.code.in_(_some))
+_AGENCIES_BY_FORMER_CODE = _agencies_that(or_(agency_table.c.old_code.in_(_some), agency_table.c.code_2016.in_(_some)))
 
 
 async def insert_connection(tx: Transaction, new: NewConnection, now: datetime) -> None:
@@ -120,25 +161,18 @@ async def insert_connection(tx: Transaction, new: NewConnection, now: datetime) 
 
 async def connections(tx: Transaction) -> tuple[Connection, ...]:
     """All, by id."""
-    rows = await tx.execute(select(connection_table).order_by(connection_table.c.id))
-    return tuple(_connection(row) for row in rows)
+    return tuple(_connection(row) for row in await tx.execute(_CONNECTIONS))
 
 
 async def connection(tx: Transaction, connection_id: str) -> Connection | None:
     """The one with this id."""
-    row = (await tx.execute(select(connection_table).where(connection_table.c.id == connection_id))).first()
+    row = (await tx.execute(_CONNECTION, {"of_connection": connection_id})).first()
     return None if row is None else _connection(row)
 
 
 async def connection_of_system(tx: Transaction, endpoint: str, system_id: str) -> Connection | None:
     """The one that speaks as this systemId at this endpoint."""
-    row = (
-        await tx.execute(
-            select(connection_table).where(
-                connection_table.c.endpoint == endpoint, connection_table.c.system_id == system_id
-            )
-        )
-    ).first()
+    row = (await tx.execute(_CONNECTION_OF_SYSTEM, {"of_endpoint": endpoint, "of_system": system_id})).first()
     return None if row is None else _connection(row)
 
 
@@ -150,17 +184,15 @@ async def update_connection(
     not_polled_after: datetime | None = None,
 ) -> bool:
     """Set columns by name; False when there is no such row, or it has been polled after `not_polled_after`."""
-    statement = update(connection_table).where(connection_table.c.id == connection_id)
-    if not_polled_after is not None:
-        polled = connection_table.c.last_poll_at
-        statement = statement.where(or_(polled.is_(None), polled <= not_polled_after))
-    return (await tx.execute(statement.values(**values))).rowcount == 1
+    of = {**values, "of_connection": connection_id}
+    if not_polled_after is None:
+        return (await tx.execute(_UPDATE_CONNECTION, of)).rowcount == 1
+    return (await tx.execute(_UPDATE_UNLESS_POLLED, {**of, "not_polled_after": not_polled_after})).rowcount == 1
 
 
 async def lock_connection(tx: Transaction, connection_id: str) -> bool:
     """Have other writers of this connection's list wait for this transaction; False when there is no such row."""
-    row = select(connection_table.c.id).where(connection_table.c.id == connection_id).with_for_update()
-    return (await tx.execute(row)).first() is not None
+    return (await tx.execute(_LOCK_CONNECTION, {"of_connection": connection_id})).first() is not None
 
 
 async def insert_unit(tx: Transaction, new: NewUnit, now: datetime) -> None:
@@ -183,19 +215,16 @@ async def insert_aliases(tx: Transaction, unit_code: str, aliases: Sequence[str]
 
 async def units(tx: Transaction, connection_id: str | None = None) -> tuple[Unit, ...]:
     """All, or those routed to one connection, by code."""
-    statement = select(unit_table).order_by(unit_table.c.code)
-    if connection_id is not None:
-        statement = statement.where(unit_table.c.connection_id == connection_id)
-    return await _units(tx, statement)
+    if connection_id is None:
+        return await _units(tx, _UNITS, {})
+    return await _units(tx, _UNITS_OF_CONNECTION, {"of_connection": connection_id})
 
 
 async def units_by_any_code(tx: Transaction, codes: Iterable[str]) -> tuple[Unit, ...]:
     """Those that bear one of these codes, as their own or as an alias; by code."""
     found: dict[str, Unit] = {}
     for some in _chunks(_codes(codes)):
-        aliased = select(unit_alias_table.c.unit_code).where(unit_alias_table.c.alias.in_(some))
-        statement = select(unit_table).where(or_(unit_table.c.code.in_(some), unit_table.c.code.in_(aliased)))
-        found |= {unit.code: unit for unit in await _units(tx, statement)}
+        found |= {unit.code: unit for unit in await _units(tx, _UNITS_BY_ANY_CODE, {"codes": some})}
     return tuple(found[code] for code in sorted(found))
 
 
@@ -203,15 +232,14 @@ async def agencies_by_code(
     tx: Transaction, codes: Iterable[str], connection_id: str | None = None
 ) -> tuple[AgencyRow, ...]:
     """Rows with one of these codes, of one connection or of all; by code and connection."""
-    return await _agencies(tx, codes, lambda some: agency_table.c.code.in_(some), connection_id)
+    return await _agencies(tx, codes, _AGENCIES_BY_CODE, connection_id)
 
 
 async def agencies_by_former_code(
     tx: Transaction, codes: Iterable[str], connection_id: str | None = None
 ) -> tuple[AgencyRow, ...]:
     """Rows that name one of these codes as their old code or as their code of 2016."""
-    old, of_2016 = agency_table.c.old_code, agency_table.c.code_2016
-    return await _agencies(tx, codes, lambda some: or_(old.in_(some), of_2016.in_(some)), connection_id)
+    return await _agencies(tx, codes, _AGENCIES_BY_FORMER_CODE, connection_id)
 
 
 async def count_agencies(tx: Transaction, connection_id: str) -> int:
@@ -254,14 +282,13 @@ async def delete_agencies(tx: Transaction, connection_id: str, codes: Sequence[s
         )
 
 
-async def _units(tx: Transaction, statement: Select[*tuple[object, ...]]) -> tuple[Unit, ...]:
-    rows = (await tx.execute(statement)).all()
+async def _units(
+    tx: Transaction, statement: Select[*tuple[Any, ...]], of: Mapping[str, str | list[str]]
+) -> tuple[Unit, ...]:
+    rows = (await tx.execute(statement, of)).all()
     aliases: dict[str, list[str]] = {row.code: [] for row in rows}
     for some in _chunks(aliases):
-        named = await tx.execute(
-            select(unit_alias_table).where(unit_alias_table.c.unit_code.in_(some)).order_by(unit_alias_table.c.place)
-        )
-        for alias in named:
+        for alias in await tx.execute(_ALIASES, {"codes": some}):
             aliases[alias.unit_code].append(alias.alias)
     return tuple(Unit(**row._mapping, aliases=tuple(aliases[row.code])) for row in rows)
 
@@ -269,15 +296,16 @@ async def _units(tx: Transaction, statement: Select[*tuple[object, ...]]) -> tup
 async def _agencies(
     tx: Transaction,
     codes: Iterable[str],
-    match: Callable[[Sequence[str]], ColumnElement[bool]],
+    wanted: _Agencies,
     connection_id: str | None,
 ) -> tuple[AgencyRow, ...]:
     found: dict[tuple[str, str], AgencyRow] = {}
     for some in _chunks(_codes(codes)):
-        statement = select(agency_table).where(match(some))
-        if connection_id is not None:
-            statement = statement.where(agency_table.c.connection_id == connection_id)
-        for row in await tx.execute(statement):
+        if connection_id is None:
+            rows = await tx.execute(wanted.of_all, {"codes": some})
+        else:
+            rows = await tx.execute(wanted.of_one, {"codes": some, "of_connection": connection_id})
+        for row in rows:
             found[row.code, row.connection_id] = _agency(row)
     return tuple(found[key] for key in sorted(found))
 

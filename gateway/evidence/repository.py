@@ -69,8 +69,26 @@ evidence_day_table = Table(
 
 _THE_ONE = 1
 
-# made once, and without RETURNING: every announcement runs it
-_ADD = evidence_log_table.insert().inline()
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_ADD = evidence_log_table.insert().inline()  # without RETURNING: every announcement runs it
+_UNCHAINED = (
+    select(evidence_log_table.c.id, evidence_log_table.c.body)
+    .where(evidence_log_table.c.seq.is_(None))
+    .order_by(evidence_log_table.c.id)
+    .limit(bindparam("limit", type_=Integer()))
+)
+_GIVE_PLACE = (
+    update(evidence_log_table)
+    .where(evidence_log_table.c.id == bindparam("row"), evidence_log_table.c.seq.is_(None))
+    .values(seq=bindparam("place"), previous=bindparam("before"), hash=bindparam("made"))
+)
+_FIRST_HEAD = {
+    name: dialect.insert(evidence_head_table).on_conflict_do_nothing()
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_HEAD = select(evidence_head_table)
+_HELD_HEAD = _HEAD.with_for_update()
+_MOVE_HEAD = update(evidence_head_table).where(evidence_head_table.c.id == _THE_ONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +106,13 @@ async def add(tx: Transaction, *, at: datetime, document_id: str | None, subject
 
 async def unchained(tx: Transaction, limit: int) -> list[Unchained]:
     """Entries without a place, oldest numbers first. Found by having none: what commits late is never passed over."""
-    column = evidence_log_table.c
-    statement = select(column.id, column.body).where(column.seq.is_(None)).order_by(column.id).limit(limit)
-    return [Unchained(id=row[0], body=row[1]) for row in await tx.execute(statement)]
+    return [Unchained(id=row[0], body=row[1]) for row in await tx.execute(_UNCHAINED, {"limit": limit})]
 
 
 async def give_places(tx: Transaction, places: Sequence[tuple[int, Link]]) -> None:
     """Give entries (by row id) their places."""
-    column = evidence_log_table.c
-    statement = (
-        update(evidence_log_table)
-        .where(column.id == bindparam("row"), column.seq.is_(None))
-        .values(seq=bindparam("place"), previous=bindparam("before"), hash=bindparam("made"))
-    )
     values = [{"row": id, "place": one.seq, "before": one.previous, "made": one.hash} for id, one in places]
-    await tx.execute(statement, values)
+    await tx.execute(_GIVE_PLACE, values)
 
 
 async def waiting(tx: Transaction) -> tuple[int, datetime | None]:
@@ -114,26 +124,20 @@ async def waiting(tx: Transaction) -> tuple[int, datetime | None]:
 
 async def held_head(tx: Transaction) -> Head:
     """The present head, held until the transaction ends: one chainer at a time, whatever becomes of leases."""
-    make = sqlite.insert if tx.connection.dialect.name == "sqlite" else postgresql.insert
-    first = {"id": _THE_ONE, "seq": 0, "hash": GENESIS}
-    await tx.execute(make(evidence_head_table).values(first).on_conflict_do_nothing())
-    row = (await tx.execute(select(evidence_head_table).with_for_update())).mappings().one()
+    await tx.execute(_FIRST_HEAD[tx.connection.dialect.name], {"id": _THE_ONE, "seq": 0, "hash": GENESIS})
+    row = (await tx.execute(_HELD_HEAD)).mappings().one()
     return Head(day=None, seq=row["seq"], hash=row["hash"])
 
 
 async def head(tx: Transaction) -> Head:
     """The present head; of an empty log, number 0."""
-    row = (await tx.execute(select(evidence_head_table))).mappings().first()
+    row = (await tx.execute(_HEAD)).mappings().first()
     return Head(day=None, seq=row["seq"], hash=row["hash"]) if row else Head(day=None, seq=0, hash=GENESIS)
 
 
 async def move_head(tx: Transaction, to: Link, at: datetime) -> None:
     """The chain has grown."""
-    await tx.execute(
-        update(evidence_head_table)
-        .where(evidence_head_table.c.id == _THE_ONE)
-        .values(seq=to.seq, hash=to.hash, moved_at=at)
-    )
+    await tx.execute(_MOVE_HEAD, {"seq": to.seq, "hash": to.hash, "moved_at": at})
 
 
 async def moved_at(tx: Transaction) -> datetime | None:

@@ -7,6 +7,7 @@ from typing import cast
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     func,
     insert,
     literal_column,
@@ -74,7 +76,42 @@ event_table = Table(
     sqlite_autoincrement=True,
 )
 
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_units: BindParameter[str] = bindparam("units", expanding=True)
+_limit = bindparam("limit", type_=Integer())
 _ADD_EVENT = insert(event_table)
+_EVENTS_AFTER = (
+    select(event_table)
+    .where(
+        event_table.c.seq > bindparam("after"),
+        or_(event_table.c.unit_code.in_(_units), event_table.c.unit_code.is_(None)),
+    )
+    .order_by(event_table.c.seq)
+    .limit(_limit)
+)
+_EVENTS_OF = (
+    select(event_table).where(event_table.c.document_id == bindparam("of_document")).order_by(event_table.c.seq)
+)
+_LAST_EVENT = select(func.coalesce(func.max(event_table.c.seq), 0))
+_ADD_DELIVERY = insert(delivery_table)
+_SAVE_DELIVERY = update(delivery_table).where(delivery_table.c.id == bindparam("of_delivery"))
+_DELIVERY = select(delivery_table).where(delivery_table.c.id == bindparam("of_delivery"))
+_HELD_DELIVERY = _DELIVERY.with_for_update()
+_DELIVERY_OF = select(delivery_table).where(delivery_table.c.document_id == bindparam("of_document")).with_for_update()
+_OPEN_DELIVERIES = (
+    select(delivery_table)
+    .where(
+        _is_open,
+        delivery_table.c.unit_code.in_(_units),
+        or_(
+            and_(delivery_table.c.state == DeliveryState.WAITING, delivery_table.c.available_at <= bindparam("now")),
+            and_(delivery_table.c.state == DeliveryState.CLAIMED, delivery_table.c.lease_until <= bindparam("now")),
+        ),
+    )
+    .order_by(delivery_table.c.priority.desc(), delivery_table.c.created_at, delivery_table.c.id)
+    .limit(_limit)
+)
+_LOCKED_DELIVERIES = _OPEN_DELIVERIES.with_for_update(skip_locked=True)
 _EVENT_LOCK = 0x4C54_4757  # "LTGW": one writer of events at a time, so that seq grows in the order of commits
 
 
@@ -96,46 +133,39 @@ async def add_event(
 
 async def events_after(tx: Transaction, *, unit_codes: Sequence[str], after: int, limit: int) -> list[Event]:
     """Events of these units, and those that speak to every unit, in order."""
-    column = event_table.c
-    statement = (
-        select(event_table)
-        .where(column.seq > after, or_(column.unit_code.in_(unit_codes), column.unit_code.is_(None)))
-        .order_by(column.seq)
-        .limit(limit)
-    )
-    return [event_of(row) for row in (await tx.execute(statement)).mappings()]
+    of = {"units": unit_codes, "after": after, "limit": limit}
+    return [event_of(row) for row in (await tx.execute(_EVENTS_AFTER, of)).mappings()]
 
 
 async def events_of(tx: Transaction, document_id: str) -> list[Event]:
     """All that happened to a document, in order."""
-    statement = select(event_table).where(event_table.c.document_id == document_id).order_by(event_table.c.seq)
-    return [event_of(row) for row in (await tx.execute(statement)).mappings()]
+    return [event_of(row) for row in (await tx.execute(_EVENTS_OF, {"of_document": document_id})).mappings()]
 
 
 async def last_event(tx: Transaction) -> int:
     """The number of the newest event; 0 when there is none."""
-    return int((await tx.execute(select(func.coalesce(func.max(event_table.c.seq), 0)))).scalar_one())
+    return int((await tx.execute(_LAST_EVENT)).scalar_one())
 
 
 async def last_event_before(tx: Transaction, moment: datetime) -> int:
     """The number of the newest event older than a time; 0 when there is none."""
-    statement = select(func.coalesce(func.max(event_table.c.seq), 0)).where(event_table.c.at < moment)
-    return int((await tx.execute(statement)).scalar_one())
+    return int((await tx.execute(_LAST_EVENT.where(event_table.c.at < moment))).scalar_one())
 
 
 async def add_delivery(tx: Transaction, delivery: Delivery, *, priority: int) -> None:
     """Store a delivery that waits."""
     await tx.execute(
-        insert(delivery_table).values(
-            id=delivery.id,
-            document_id=delivery.document_id,
-            unit_code=delivery.unit_code,
-            state=delivery.state,
-            priority=priority,
-            available_at=delivery.available_at,
-            rejects=0,
-            created_at=delivery.created_at,
-        )
+        _ADD_DELIVERY,
+        {
+            "id": delivery.id,
+            "document_id": delivery.document_id,
+            "unit_code": delivery.unit_code,
+            "state": delivery.state,
+            "priority": priority,
+            "available_at": delivery.available_at,
+            "rejects": 0,
+            "created_at": delivery.created_at,
+        },
     )
 
 
@@ -143,55 +173,37 @@ async def open_deliveries(
     tx: Transaction, *, unit_codes: Sequence[str], now: datetime, limit: int, lock: bool = True
 ) -> list[Delivery]:
     """Deliveries that may be claimed, most urgent and oldest first; locked ones are skipped by other claimers."""
-    column = delivery_table.c
-    statement = (
-        select(delivery_table)
-        .where(
-            _is_open,
-            column.unit_code.in_(unit_codes),
-            or_(
-                and_(column.state == DeliveryState.WAITING, column.available_at <= now),
-                and_(column.state == DeliveryState.CLAIMED, column.lease_until <= now),
-            ),
-        )
-        .order_by(column.priority.desc(), column.created_at, column.id)
-        .limit(limit)
-    )
-    if lock:
-        statement = statement.with_for_update(skip_locked=True)
-    return [_delivery(row) for row in (await tx.execute(statement)).mappings()]
+    of = {"units": unit_codes, "now": now, "limit": limit}
+    rows = await tx.execute(_LOCKED_DELIVERIES if lock else _OPEN_DELIVERIES, of)
+    return [_delivery(row) for row in rows.mappings()]
 
 
 async def find_delivery(tx: Transaction, id: str, *, lock: bool = True) -> Delivery | None:
     """The delivery with our id, locked for this transaction."""
-    statement = select(delivery_table).where(delivery_table.c.id == id)
-    if lock:
-        statement = statement.with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_HELD_DELIVERY if lock else _DELIVERY, {"of_delivery": id})).mappings().first()
     return _delivery(row) if row else None
 
 
 async def delivery_of(tx: Transaction, document_id: str) -> Delivery | None:
     """The delivery of a document, locked for this transaction."""
-    statement = select(delivery_table).where(delivery_table.c.document_id == document_id).with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_DELIVERY_OF, {"of_document": document_id})).mappings().first()
     return _delivery(row) if row else None
 
 
 async def save_delivery(tx: Transaction, delivery: Delivery) -> None:
     """Write back a delivery."""
     await tx.execute(
-        update(delivery_table)
-        .where(delivery_table.c.id == delivery.id)
-        .values(
-            state=delivery.state,
-            lease=delivery.lease,
-            lease_until=delivery.lease_until,
-            available_at=delivery.available_at,
-            rejects=delivery.rejects,
-            last_reject=delivery.last_reject,
-            handed_over_at=delivery.handed_over_at,
-        )
+        _SAVE_DELIVERY,
+        {
+            "of_delivery": delivery.id,
+            "state": delivery.state,
+            "lease": delivery.lease,
+            "lease_until": delivery.lease_until,
+            "available_at": delivery.available_at,
+            "rejects": delivery.rejects,
+            "last_reject": delivery.last_reject,
+            "handed_over_at": delivery.handed_over_at,
+        },
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -71,6 +72,28 @@ restored_dispatch_table = Table(
     Column("state", String(20), nullable=False, doc="the dispatch's state in the backup"),
     Column("released_at", UtcDateTime),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_NOTE = select(installation_table.c.value).where(installation_table.c.name == bindparam("of_name"))
+_UNRELEASED = select(restoration_table).where(restoration_table.c.released_at.is_(None))
+_IS_RELEASED = select(restored_dispatch_table.c.released_at).where(
+    restored_dispatch_table.c.restoration_id == bindparam("of_restoration"),
+    restored_dispatch_table.c.dispatch_id == bindparam("of_dispatch"),
+    restored_dispatch_table.c.released_at.is_not(None),
+)
+
+
+def _put(table: Table, key: str) -> dict[str, sqlite.Insert | postgresql.Insert]:
+    """To write a row in place of the one of the same key, on each database."""
+    return {
+        name: new.on_conflict_do_update(
+            index_elements=[key],
+            set_={column: new.excluded[column] for column in table.c.keys()},  # noqa: SIM118 - a ColumnCollection is no dict
+        )
+        for name, new in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table)))
+    }
+
+
+_PUT_NODE, _PUT_NOTE = _put(node_table, "owner"), _put(installation_table, "name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +134,7 @@ class DamagedBlob:
 async def put_node(tx: Transaction, node: Node) -> None:
     """Write a node's sign of life."""
     values = {name: getattr(node, name) for name in Node.__slots__}
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(node_table).values(values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=[node_table.c.owner], set_=values))
+    await tx.execute(_PUT_NODE[tx.connection.dialect.name], values)
 
 
 async def nodes_since(tx: Transaction, moment: datetime) -> list[Node]:
@@ -137,15 +158,13 @@ async def forget_nodes_before(tx: Transaction, moment: datetime) -> None:
 
 async def note(tx: Transaction, name: str) -> str | None:
     """What was noted under a name."""
-    return (await tx.execute(select(installation_table.c.value).where(installation_table.c.name == name))).scalar()
+    return (await tx.execute(_NOTE, {"of_name": name})).scalar()
 
 
 async def put_note(tx: Transaction, name: str, value: str, now: datetime) -> None:
     """Note something under a name, in place of what was there."""
     values = {"name": name, "value": value, "changed_at": now}
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(installation_table).values(values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=[installation_table.c.name], set_=values))
+    await tx.execute(_PUT_NOTE[tx.connection.dialect.name], values)
 
 
 # blobs
@@ -220,8 +239,7 @@ async def add_restoration(tx: Transaction, restoration: Restoration) -> None:
 
 async def unreleased(tx: Transaction) -> Restoration | None:
     """The restoration that still holds everything back."""
-    statement = select(restoration_table).where(restoration_table.c.released_at.is_(None))
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_UNRELEASED)).mappings().first()
     return Restoration(**row) if row else None
 
 
@@ -262,11 +280,8 @@ async def release_dispatch(tx: Transaction, restoration_id: str, dispatch_id: st
 
 async def is_released(tx: Transaction, restoration_id: str, dispatch_id: str) -> bool:
     """Whether an operator has let this one leave."""
-    column = restored_dispatch_table.c
-    statement = select(column.released_at).where(
-        column.restoration_id == restoration_id, column.dispatch_id == dispatch_id, column.released_at.is_not(None)
-    )
-    return (await tx.execute(statement)).first() is not None
+    of = {"of_restoration": restoration_id, "of_dispatch": dispatch_id}
+    return (await tx.execute(_IS_RELEASED, of)).first() is not None
 
 
 def _blobs(after: str) -> CompoundSelect[tuple[str, str, int]]:

@@ -1,6 +1,20 @@
 """Tables and SQL of status events."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, RowMapping, String, Table, Text, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from gateway.documents.model import Direction
 from gateway.statuses.model import Staff, StatusEvent
@@ -30,60 +44,64 @@ status_event_table = Table(
     Index("ix_status_event_document", "document_id", "recorded_at"),
     Index("ix_status_event_recipient", "recipient_id"),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_ADD = insert(status_event_table)
+_SET_MOVED = update(status_event_table).where(status_event_table.c.id == bindparam("of_event")).values(moved=True)
+_FIND = select(status_event_table).where(status_event_table.c.id == bindparam("of_event"))
+_HISTORY = (
+    select(status_event_table)
+    .where(status_event_table.c.document_id == bindparam("of_document"))
+    .order_by(status_event_table.c.recorded_at, status_event_table.c.id)
+)
+_OF_RECIPIENT = select(status_event_table).where(status_event_table.c.recipient_id == bindparam("of_recipient"))
 
 
 async def add(tx: Transaction, event: StatusEvent) -> None:
     """Record a status."""
     await tx.execute(
-        insert(status_event_table).values(
-            id=event.id,
-            document_id=event.document_id,
-            recipient_id=event.recipient_id,
-            direction=event.direction,
-            unit_code=event.unit_code,
-            other_code=event.other_code,
-            code=event.code,
-            raw_code=event.raw_code,
-            description=event.description,
-            department=event.staff.department,
-            staff=event.staff.staff,
-            email=event.staff.email,
-            mobile=event.staff.mobile,
-            source_time=event.source_time,
-            recorded_at=event.recorded_at,
-            moved=event.moved,
-            dispatch_id=event.dispatch_id,
-            arrival_id=event.arrival_id,
-        )
+        _ADD,
+        {
+            "id": event.id,
+            "document_id": event.document_id,
+            "recipient_id": event.recipient_id,
+            "direction": event.direction,
+            "unit_code": event.unit_code,
+            "other_code": event.other_code,
+            "code": event.code,
+            "raw_code": event.raw_code,
+            "description": event.description,
+            "department": event.staff.department,
+            "staff": event.staff.staff,
+            "email": event.staff.email,
+            "mobile": event.staff.mobile,
+            "source_time": event.source_time,
+            "recorded_at": event.recorded_at,
+            "moved": event.moved,
+            "dispatch_id": event.dispatch_id,
+            "arrival_id": event.arrival_id,
+        },
     )
 
 
 async def set_moved(tx: Transaction, id: str) -> None:
     """Say that this event moved its recipient's state."""
-    await tx.execute(update(status_event_table).where(status_event_table.c.id == id).values(moved=True))
+    await tx.execute(_SET_MOVED, {"of_event": id})
 
 
 async def find(tx: Transaction, id: str) -> StatusEvent | None:
     """The status event with our id."""
-    statement = select(status_event_table).where(status_event_table.c.id == id)
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_FIND, {"of_event": id})).mappings().first()
     return _event(row) if row else None
 
 
 async def history(tx: Transaction, document_id: str) -> list[StatusEvent]:
     """Statuses of a document in both directions, as they were recorded."""
-    statement = (
-        select(status_event_table)
-        .where(status_event_table.c.document_id == document_id)
-        .order_by(status_event_table.c.recorded_at, status_event_table.c.id)
-    )
-    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+    return [_event(row) for row in (await tx.execute(_HISTORY, {"of_document": document_id})).mappings()]
 
 
 async def of_recipient(tx: Transaction, recipient_id: str) -> list[StatusEvent]:
     """Statuses that came from one recipient."""
-    statement = select(status_event_table).where(status_event_table.c.recipient_id == recipient_id)
-    return [_event(row) for row in (await tx.execute(statement)).mappings()]
+    return [_event(row) for row in (await tx.execute(_OF_RECIPIENT, {"of_recipient": recipient_id})).mappings()]
 
 
 async def counts(tx: Transaction) -> list[tuple[str, str, int]]:

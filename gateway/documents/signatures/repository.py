@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     update,
@@ -67,50 +68,72 @@ known_signer_table = Table(
     Column("certificate_sha256", String(64), primary_key=True),
     Column("since", UtcDateTime, nullable=False),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_KEEP = insert(packet_signature_table)
+_JUDGE_ANEW = update(packet_signature_table).where(_column.subject == bindparam("of_subject"))
+_FACTS_OF = select(_column.subject, _column.facts).where(_column.subject.in_(bindparam("subjects", expanding=True)))
+_OF_PACKET = (
+    select(packet_signature_table).where(_column.packet_id == bindparam("of_packet")).order_by(_column.subject).limit(1)
+)
+_WAS_SEEN = (
+    select(_column.subject)
+    .where(
+        _column.unit_code == bindparam("of_unit"),
+        _column.certificate_sha256 == bindparam("of_certificate"),
+        _column.signed_info_sha256 == bindparam("of_signed_info"),
+    )
+    .limit(1)
+)
+_KNOWN_SIGNER = select(known_signer_table.c.certificate_sha256, known_signer_table.c.since).where(
+    known_signer_table.c.sender_code.in_(bindparam("codes", expanding=True))
+)
+_PROOFS = select(signature_proof_table.c.sha256, signature_proof_table.c.data).where(
+    signature_proof_table.c.sha256.in_(bindparam("names", expanding=True))
+)
+_ADD_PROOF, _ADD_SIGNER = (
+    {
+        name: dialect.insert(table).on_conflict_do_nothing(index_elements=table.primary_key.columns.keys())
+        for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+    }
+    for table in (signature_proof_table, known_signer_table)
+)
 
 
 async def keep(tx: Transaction, kept: KeptSignature) -> None:
     """Keep what was found."""
     await _keep_beside(tx, kept)
-    await tx.execute(insert(packet_signature_table).values(_values(kept)))
+    await tx.execute(_KEEP, _values(kept))
 
 
 async def judge_anew(tx: Transaction, kept: KeptSignature) -> None:
     """Write down what was found in a later look."""
     await _keep_beside(tx, kept)
-    await tx.execute(update(packet_signature_table).where(_column.subject == kept.subject).values(_values(kept)))
+    await tx.execute(_JUDGE_ANEW, {**_values(kept), "of_subject": kept.subject})
 
 
 async def facts_of(tx: Transaction, subjects: Collection[str]) -> dict[str, SignatureFacts]:
     """The facts about some documents, arrivals or dispatches, by their id."""
     if not subjects:
         return {}
-    statement = select(_column.subject, _column.facts).where(_column.subject.in_(sorted(subjects)))
-    return {row.subject: SignatureFacts.model_validate_json(row.facts) for row in await tx.execute(statement)}
+    rows = await tx.execute(_FACTS_OF, {"subjects": sorted(subjects)})
+    return {row.subject: SignatureFacts.model_validate_json(row.facts) for row in rows}
 
 
 async def of_packet(tx: Transaction, packet_id: str) -> KeptSignature | None:
     """What is kept of a packet's signature; where it came for several units, of the first."""
-    statement = select(packet_signature_table).where(_column.packet_id == packet_id)
-    row = (await tx.execute(statement.order_by(_column.subject).limit(1))).mappings().first()
+    row = (await tx.execute(_OF_PACKET, {"of_packet": packet_id})).mappings().first()
     return (await _kept(tx, [row]))[0] if row else None
 
 
 async def was_seen(tx: Transaction, unit_code: str, certificate_sha256: str, signed_info_sha256: str) -> bool:
     """Whether this unit was sent the same signature before: the packet is a replay, or a repeat of the sender's."""
-    statement = select(_column.subject).where(
-        _column.unit_code == unit_code,
-        _column.certificate_sha256 == certificate_sha256,
-        _column.signed_info_sha256 == signed_info_sha256,
-    )
-    return (await tx.execute(statement.limit(1))).first() is not None
+    of = {"of_unit": unit_code, "of_certificate": certificate_sha256, "of_signed_info": signed_info_sha256}
+    return (await tx.execute(_WAS_SEEN, of)).first() is not None
 
 
 async def known_signer(tx: Transaction, codes: Collection[str]) -> KnownSigner | None:
     """How a sender with one of these codes has signed so far, as far as it was proved; None when it never was."""
-    column = known_signer_table.c
-    statement = select(column.certificate_sha256, column.since).where(column.sender_code.in_(sorted(codes)))
-    rows = (await tx.execute(statement)).all()
+    rows = (await tx.execute(_KNOWN_SIGNER, {"codes": sorted(codes)})).all()
     if not rows:
         return None
     since = min(row.since for row in rows)
@@ -126,21 +149,18 @@ async def open_of(tx: Transaction, certificate_sha256: str, limit: int) -> list[
 
 async def _keep_beside(tx: Transaction, kept: KeptSignature) -> None:
     """What it rests on, each once; and that its sender signs, where it proves that."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
     own = (kept.certificate,) if kept.certificate else ()
     proofs = sorted({*own, *kept.chain, *kept.revocation})
     if proofs:
         rows = [{"sha256": _sha256(one), "data": b64encode(one).decode("ascii")} for one in proofs]
-        statement = dialect.insert(signature_proof_table).on_conflict_do_nothing(index_elements=["sha256"])
-        await tx.execute(statement, rows)
+        await tx.execute(_ADD_PROOF[tx.connection.dialect.name], rows)
     if kept.proves_sender and kept.certificate is not None:
         signer = {
             "sender_code": kept.sender_code,
             "certificate_sha256": _sha256(kept.certificate),
             "since": kept.received_at,
         }
-        keys = ["sender_code", "certificate_sha256"]
-        await tx.execute(dialect.insert(known_signer_table).values(signer).on_conflict_do_nothing(index_elements=keys))
+        await tx.execute(_ADD_SIGNER[tx.connection.dialect.name], signer)
 
 
 def _values(kept: KeptSignature) -> dict[str, object]:
@@ -168,8 +188,7 @@ def _sha256(der: bytes) -> str:
 async def _kept(tx: Transaction, rows: Sequence[RowMapping]) -> list[KeptSignature]:
     named = {name for row in rows for name in (*row["chain"], *row["revocation"])}
     named |= {row["certificate_sha256"] for row in rows if row["certificate_sha256"]}
-    proof = signature_proof_table.c
-    found = await tx.execute(select(proof.sha256, proof.data).where(proof.sha256.in_(sorted(named)))) if named else ()
+    found = await tx.execute(_PROOFS, {"names": sorted(named)}) if named else ()
     data = {row.sha256: b64decode(row.data) for row in found}
     return [
         KeptSignature(

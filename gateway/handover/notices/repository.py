@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     Index,
     Integer,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     insert,
     or_,
@@ -54,59 +56,88 @@ cursor_table = Table(
     Column("sort", String(10), primary_key=True),
     Column("seq", Seq, nullable=False),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_units: BindParameter[str] = bindparam("units", expanding=True)
+_limit = bindparam("limit", type_=Integer())
+_of_cursor = (cursor_table.c.client_id == bindparam("of_client"), cursor_table.c.sort == bindparam("of_sort"))
+_CURSOR = select(cursor_table.c.seq).where(*_of_cursor)
+_LOCKED_CURSOR = _CURSOR.with_for_update()
+_MOVE_CURSOR = update(cursor_table).where(*_of_cursor)
+_NEWS = (
+    select(event_table)
+    .where(
+        event_table.c.seq > bindparam("after"),
+        event_table.c.kind.in_(bindparam("kinds", expanding=True)),
+        or_(event_table.c.unit_code.in_(_units), event_table.c.unit_code.is_(None)),
+    )
+    .order_by(event_table.c.seq)
+    .limit(_limit)
+)
+_EVENTS = select(event_table).where(event_table.c.seq.in_(bindparam("seqs", expanding=True)))
+_ADD = insert(notice_table)
+_column = notice_table.c
+_OPEN = (
+    select(notice_table)
+    .where(
+        _column.client_id == bindparam("of_client"),
+        _column.sort.in_(bindparam("sorts", expanding=True)),
+        or_(_column.unit_code.in_(_units), _column.unit_code.is_(None)),
+        or_(
+            and_(_column.state == NoticeState.WAITING.value, _column.available_at <= bindparam("now")),
+            and_(_column.state == NoticeState.CLAIMED.value, _column.lease_until <= bindparam("now")),
+        ),
+    )
+    .order_by(_column.seq)
+    .limit(_limit)
+)
+_LOCKED = _OPEN.with_for_update(skip_locked=True)
+_is = (_column.id == bindparam("of_notice"), _column.client_id == bindparam("of_client"))
+_FIND = select(notice_table).where(*_is).with_for_update()
+_EXISTS = select(_column.id).where(*_is)
+_SAVE = update(notice_table).where(_column.id == bindparam("of_notice"))
+_FORGET = delete(notice_table).where(
+    _column.client_id == bindparam("of_client"),
+    _column.state == NoticeState.CONFIRMED.value,
+    _column.available_at < bindparam("before"),
+)
 
 
 async def cursor(tx: Transaction, client_id: str, sort: str) -> int | None:
     """The last event that was looked at for this client and sort; None before its first claim."""
-    statement = select(cursor_table.c.seq).where(cursor_table.c.client_id == client_id, cursor_table.c.sort == sort)
-    return (await tx.execute(statement)).scalar_one_or_none()
+    return (await tx.execute(_CURSOR, {"of_client": client_id, "of_sort": sort})).scalar_one_or_none()
 
 
 async def locked_cursor(tx: Transaction, client_id: str, sort: str, since: datetime) -> int:
     """The cursor, locked until the transaction ends; a new one begins with what happened from `since` on."""
-    column = cursor_table.c
     if await cursor(tx, client_id, sort) is None:
         dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
         first = await last_event_before(tx, since)
         await tx.execute(
             dialect.insert(cursor_table).values(client_id=client_id, sort=sort, seq=first).on_conflict_do_nothing()
         )
-    statement = select(column.seq).where(column.client_id == client_id, column.sort == sort).with_for_update()
-    return int((await tx.execute(statement)).scalar_one())
+    return int((await tx.execute(_LOCKED_CURSOR, {"of_client": client_id, "of_sort": sort})).scalar_one())
 
 
 async def move_cursor(tx: Transaction, client_id: str, sort: str, seq: int) -> None:
     """Move a locked cursor on."""
-    column = cursor_table.c
-    await tx.execute(update(cursor_table).where(column.client_id == client_id, column.sort == sort).values(seq=seq))
+    await tx.execute(_MOVE_CURSOR, {"of_client": client_id, "of_sort": sort, "seq": seq})
 
 
 async def news(tx: Transaction, kinds: Sequence[str], units: Sequence[str], after: int, limit: int) -> list[Event]:
     """Events of these kinds and units, and those that speak to every unit, in order."""
-    column = event_table.c
-    statement = (
-        select(event_table)
-        .where(
-            column.seq > after,
-            column.kind.in_([str(kind) for kind in kinds]),
-            or_(column.unit_code.in_(units), column.unit_code.is_(None)),
-        )
-        .order_by(column.seq)
-        .limit(limit)
-    )
-    return [event_of(row) for row in (await tx.execute(statement)).mappings()]
+    of = {"kinds": [str(kind) for kind in kinds], "units": units, "after": after, "limit": limit}
+    return [event_of(row) for row in (await tx.execute(_NEWS, of)).mappings()]
 
 
 async def events(tx: Transaction, seqs: Sequence[int]) -> dict[int, Event]:
     """Events by their numbers."""
-    rows = (await tx.execute(select(event_table).where(event_table.c.seq.in_(seqs)))).mappings()
-    return {row["seq"]: event_of(row) for row in rows}
+    return {row["seq"]: event_of(row) for row in (await tx.execute(_EVENTS, {"seqs": seqs})).mappings()}
 
 
 async def add(tx: Transaction, notices: Sequence[Notice]) -> None:
     """Store new notices."""
     if notices:
-        await tx.execute(insert(notice_table), [_values(one) for one in notices])
+        await tx.execute(_ADD, [_values(one) for one in notices])
 
 
 async def open_notices(
@@ -120,56 +151,30 @@ async def open_notices(
     lock: bool = True,
 ) -> list[Notice]:
     """Notices that may be claimed, oldest first; locked ones are skipped by other claimers."""
-    column = notice_table.c
-    statement = (
-        select(notice_table)
-        .where(
-            column.client_id == client_id,
-            column.sort.in_([str(sort) for sort in sorts]),
-            or_(column.unit_code.in_(units), column.unit_code.is_(None)),
-            or_(
-                and_(column.state == NoticeState.WAITING.value, column.available_at <= now),
-                and_(column.state == NoticeState.CLAIMED.value, column.lease_until <= now),
-            ),
-        )
-        .order_by(column.seq)
-        .limit(limit)
-    )
-    if lock:
-        statement = statement.with_for_update(skip_locked=True)
-    return [_notice(row) for row in (await tx.execute(statement)).mappings()]
+    of = {"of_client": client_id, "sorts": [str(sort) for sort in sorts], "units": units, "now": now, "limit": limit}
+    rows = await tx.execute(_LOCKED if lock else _OPEN, of)
+    return [_notice(row) for row in rows.mappings()]
 
 
 async def find(tx: Transaction, client_id: str, id: str) -> Notice | None:
     """A notice of this client, locked for this transaction."""
-    column = notice_table.c
-    statement = select(notice_table).where(column.id == id, column.client_id == client_id).with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_FIND, {"of_notice": id, "of_client": client_id})).mappings().first()
     return _notice(row) if row else None
 
 
 async def exists(tx: Transaction, client_id: str, id: str) -> bool:
     """Whether this is a notice of this client."""
-    column = notice_table.c
-    statement = select(column.id).where(column.id == id, column.client_id == client_id)
-    return (await tx.execute(statement)).first() is not None
+    return (await tx.execute(_EXISTS, {"of_notice": id, "of_client": client_id})).first() is not None
 
 
 async def save(tx: Transaction, notice: Notice) -> None:
     """Write back a notice."""
-    await tx.execute(update(notice_table).where(notice_table.c.id == notice.id).values(_values(notice)))
+    await tx.execute(_SAVE, {**_values(notice), "of_notice": notice.id})
 
 
 async def forget(tx: Transaction, client_id: str, before: datetime) -> None:
     """Forget what this client confirmed before a time."""
-    column = notice_table.c
-    await tx.execute(
-        delete(notice_table).where(
-            column.client_id == client_id,
-            column.state == NoticeState.CONFIRMED.value,
-            column.available_at < before,
-        )
-    )
+    await tx.execute(_FORGET, {"of_client": client_id, "before": before})
 
 
 def _values(notice: Notice) -> dict[str, object]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -12,8 +14,10 @@ from sqlalchemy import (
     Index,
     Integer,
     RowMapping,
+    Select,
     String,
     Table,
+    bindparam,
     delete,
     exists,
     func,
@@ -76,6 +80,51 @@ chain_table = Table(
     Column("tried_at", UtcDateTime),
     Index("ix_webhook_chain_state", "endpoint_id", "state", "tried_at"),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_limit = bindparam("limit", type_=Integer())
+_ENDPOINT = select(endpoint_table).where(endpoint_table.c.id == bindparam("of_endpoint"))
+_LOCKED_ENDPOINT = _ENDPOINT.with_for_update()
+_ENDPOINT_NAMED = select(endpoint_table).where(endpoint_table.c.name == bindparam("of_name"))
+_SAVE_ENDPOINT = update(endpoint_table).where(endpoint_table.c.id == bindparam("of_endpoint"))
+_MOVE_CURSOR = _SAVE_ENDPOINT.where(endpoint_table.c.cursor == bindparam("seen"))
+_BEHIND = select(endpoint_table.c.id).where(
+    endpoint_table.c.state == EndpointState.ACTIVE.value,
+    endpoint_table.c.open_until.is_(None),
+    exists().where(event_table.c.seq > endpoint_table.c.cursor),
+)
+_of_endpoint = chain_table.c.endpoint_id == bindparam("of_endpoint")
+_is = (_of_endpoint, chain_table.c.subject == bindparam("of_subject"))
+_CHAIN = select(chain_table).where(*_is).with_for_update()
+_SAVE_CHAIN = update(chain_table).where(*_is)
+_ADVANCE = _SAVE_CHAIN.where(chain_table.c.after == bindparam("seen"))
+_DROP_CHAIN = delete(chain_table).where(*_is)
+_CHAINS = (
+    select(chain_table.c.subject)
+    .where(_of_endpoint, chain_table.c.state == bindparam("state"))
+    .order_by(chain_table.c.tried_at.is_not(None), chain_table.c.tried_at, chain_table.c.after)
+    .limit(_limit)
+)
+_OPEN_CHAINS = (
+    update(chain_table)
+    .where(_of_endpoint, chain_table.c.subject.in_(bindparam("subjects", expanding=True)))
+    .values(state=ChainState.OPEN.value)
+)
+_PRIORITIES = select(delivery_table.c.document_id, delivery_table.c.priority).where(
+    delivery_table.c.document_id.in_(bindparam("documents", expanding=True))
+)
+
+
+def _want_told(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    statement = sqlite.insert(chain_table) if dialect == "sqlite" else postgresql.insert(chain_table)
+    old, new = chain_table.c.after, statement.excluded.after
+    earlier = func.min(old, new) if dialect == "sqlite" else func.least(old, new)
+    return statement.on_conflict_do_update(
+        index_elements=[chain_table.c.endpoint_id, chain_table.c.subject],
+        set_={"after": earlier, "state": statement.excluded.state},
+    )
+
+
+_WANT_TOLD = {dialect: _want_told(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 async def insert_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
@@ -91,12 +140,12 @@ async def endpoints(tx: Transaction) -> list[Endpoint]:
 
 async def endpoint(tx: Transaction, id: str) -> Endpoint | None:
     """The endpoint with our id."""
-    return await _one(tx, endpoint_table.c.id == id)
+    return await _one(tx, _ENDPOINT, {"of_endpoint": id})
 
 
 async def endpoint_named(tx: Transaction, name: str) -> Endpoint | None:
     """The endpoint with this name."""
-    return await _one(tx, endpoint_table.c.name == name)
+    return await _one(tx, _ENDPOINT_NAMED, {"of_name": name})
 
 
 async def locked_endpoint(tx: Transaction, id: str) -> Endpoint | None:
@@ -104,19 +153,17 @@ async def locked_endpoint(tx: Transaction, id: str) -> Endpoint | None:
 
     Locks are always taken in this order: job, chain, delivery, endpoint, feed.
     """
-    return await _one(tx, endpoint_table.c.id == id, lock=True)
+    return await _one(tx, _LOCKED_ENDPOINT, {"of_endpoint": id})
 
 
 async def save_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
     """Write back an endpoint read by `locked_endpoint`."""
-    await tx.execute(update(endpoint_table).where(endpoint_table.c.id == endpoint.id).values(_values(endpoint)))
+    await tx.execute(_SAVE_ENDPOINT, {**_values(endpoint), "of_endpoint": endpoint.id})
 
 
 async def move_cursor(tx: Transaction, id: str, seen: int, to: int) -> bool:
     """Move the cursor on from where it was `seen`; False when somebody moved it meanwhile (a replay)."""
-    column = endpoint_table.c
-    statement = update(endpoint_table).where(column.id == id, column.cursor == seen).values(cursor=to)
-    return (await tx.execute(statement)).rowcount == 1
+    return (await tx.execute(_MOVE_CURSOR, {"of_endpoint": id, "seen": seen, "cursor": to})).rowcount == 1
 
 
 async def delete_endpoint(tx: Transaction, id: str) -> None:
@@ -130,44 +177,25 @@ async def want_told(tx: Transaction, endpoint_id: str, subject: str, first: int,
 
     Writes the row even where nothing changes: that waits for whoever is about to end the chain.
     """
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    column = chain_table.c
-    statement = dialect.insert(chain_table).values(
-        endpoint_id=endpoint_id, subject=subject, after=first - 1, state=state.value
-    )
-    new = statement.excluded.after
-    earlier = func.min(column.after, new) if tx.connection.dialect.name == "sqlite" else func.least(column.after, new)
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[column.endpoint_id, column.subject], set_={"after": earlier, "state": state.value}
-        )
-    )
+    values = {"endpoint_id": endpoint_id, "subject": subject, "after": first - 1, "state": state.value}
+    await tx.execute(_WANT_TOLD[tx.connection.dialect.name], values)
 
 
 async def chain(tx: Transaction, endpoint_id: str, subject: str) -> Chain | None:
     """The chain, locked until the transaction ends."""
-    statement = select(chain_table).where(*_is(endpoint_id, subject)).with_for_update()
-    row = (await tx.execute(statement)).mappings().first()
+    row = (await tx.execute(_CHAIN, {"of_endpoint": endpoint_id, "of_subject": subject})).mappings().first()
     return _chain(row) if row else None
 
 
 async def chains(tx: Transaction, endpoint_id: str, state: ChainState, limit: int) -> list[str]:
     """Subjects of chains in this state, those first that were not tried for longest."""
-    column = chain_table.c
-    statement = (
-        select(column.subject)
-        .where(column.endpoint_id == endpoint_id, column.state == state.value)
-        .order_by(column.tried_at.is_not(None), column.tried_at, column.after)
-        .limit(limit)
-    )
-    return list((await tx.execute(statement)).scalars())
+    of = {"of_endpoint": endpoint_id, "state": state.value, "limit": limit}
+    return list((await tx.execute(_CHAINS, of)).scalars())
 
 
 async def open_chains(tx: Transaction, endpoint_id: str, subjects: Sequence[str]) -> None:
     """These chains go on."""
-    column = chain_table.c
-    which = (column.endpoint_id == endpoint_id, column.subject.in_(subjects))
-    await tx.execute(update(chain_table).where(*which).values(state=ChainState.OPEN.value))
+    await tx.execute(_OPEN_CHAINS, {"of_endpoint": endpoint_id, "subjects": subjects})
 
 
 async def park_chains(tx: Transaction, endpoint_id: str) -> None:
@@ -188,18 +216,17 @@ async def save_chain(
     values: dict[str, object] = {"state": (state or chain.state).value, "lease": lease}
     if tried_at is not None:
         values["tried_at"] = tried_at
-    await tx.execute(update(chain_table).where(*_is(chain.endpoint_id, chain.subject)).values(values))
+    await tx.execute(_SAVE_CHAIN, {**_of(chain), **values})
 
 
 async def advance(tx: Transaction, chain: Chain, seq: int) -> None:
     """The event `seq` was told; nothing when a replay has set the chain back meanwhile."""
-    where = (*_is(chain.endpoint_id, chain.subject), chain_table.c.after == chain.after)
-    await tx.execute(update(chain_table).where(*where).values(after=seq))
+    await tx.execute(_ADVANCE, {**_of(chain), "seen": chain.after, "after": seq})
 
 
 async def drop_chain(tx: Transaction, chain: Chain) -> None:
     """There is nothing more to tell."""
-    await tx.execute(delete(chain_table).where(*_is(chain.endpoint_id, chain.subject)))
+    await tx.execute(_DROP_CHAIN, _of(chain))
 
 
 async def backlog(tx: Transaction, endpoint_id: str) -> Backlog:
@@ -212,51 +239,56 @@ async def backlog(tx: Transaction, endpoint_id: str) -> Backlog:
 
 async def news(tx: Transaction, endpoint: Endpoint, limit: int) -> list[Event]:
     """Events for this endpoint after its cursor, in order."""
-    statement = select(event_table).where(event_table.c.seq > endpoint.cursor, *_for(endpoint))
-    rows = (await tx.execute(statement.order_by(event_table.c.seq).limit(limit))).mappings()
-    return [event_of(row) for row in rows]
+    of = {"units": sorted(endpoint.units), "cursor": endpoint.cursor, "limit": limit}
+    return [event_of(row) for row in (await tx.execute(_news(endpoint.groups), of)).mappings()]
 
 
 async def next_event(tx: Transaction, endpoint: Endpoint, chain: Chain) -> Event | None:
     """The next event of a chain, of those that were given out already."""
-    column = event_table.c
-    about = column.document_id.is_(None) if chain.subject == NO_DOCUMENT else column.document_id == chain.subject
-    statement = select(event_table).where(
-        about, column.seq > chain.after, column.seq <= endpoint.cursor, *_for(endpoint)
-    )
-    row = (await tx.execute(statement.order_by(column.seq).limit(1))).mappings().first()
+    of: dict[str, object] = {"units": sorted(endpoint.units), "after": chain.after, "cursor": endpoint.cursor}
+    if has_document := chain.subject != NO_DOCUMENT:
+        of["of_document"] = chain.subject
+    row = (await tx.execute(_next_event(endpoint.groups, has_document), of)).mappings().first()
     return event_of(row) if row else None
 
 
 async def priorities(tx: Transaction, document_ids: Sequence[str]) -> dict[str, int]:
     """The urgency of documents that came in."""
-    column = delivery_table.c
-    statement = select(column.document_id, column.priority).where(column.document_id.in_(document_ids))
-    return {row[0]: row[1] for row in await tx.execute(statement)}
+    return {row[0]: row[1] for row in await tx.execute(_PRIORITIES, {"documents": document_ids})}
 
 
 async def behind(tx: Transaction) -> list[str]:
     """Ids of active endpoints whose breaker is closed and for which there may be news."""
-    column = endpoint_table.c
-    newer = exists().where(event_table.c.seq > column.cursor)
-    statement = select(column.id).where(column.state == EndpointState.ACTIVE.value, column.open_until.is_(None), newer)
-    return list((await tx.execute(statement)).scalars())
+    return list((await tx.execute(_BEHIND)).scalars())
 
 
-async def _one(tx: Transaction, which: ColumnElement[bool], *, lock: bool = False) -> Endpoint | None:
-    statement = select(endpoint_table).where(which)
-    row = (await tx.execute(statement.with_for_update() if lock else statement)).mappings().first()
+async def _one(tx: Transaction, statement: Select[*tuple[Any, ...]], of: dict[str, str]) -> Endpoint | None:
+    row = (await tx.execute(statement, of)).mappings().first()
     return _endpoint(row) if row else None
 
 
-def _is(endpoint_id: str, subject: str) -> tuple[ColumnElement[bool], ...]:
-    return (chain_table.c.endpoint_id == endpoint_id, chain_table.c.subject == subject)
+def _of(chain: Chain) -> dict[str, object]:
+    return {"of_endpoint": chain.endpoint_id, "of_subject": chain.subject}
 
 
-def _for(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
+@cache
+def _news(groups: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    newer = event_table.c.seq > bindparam("cursor")
+    return select(event_table).where(newer, *_for(groups)).order_by(event_table.c.seq).limit(_limit)
+
+
+@cache
+def _next_event(groups: frozenset[str], has_document: bool) -> Select[*tuple[Any, ...]]:
     column = event_table.c
-    units = or_(column.unit_code.in_(sorted(endpoint.units)), column.unit_code.is_(None))
-    return (units, or_(*(column.kind.like(f"{group}.%") for group in sorted(endpoint.groups))))
+    about = column.document_id == bindparam("of_document") if has_document else column.document_id.is_(None)
+    between = (column.seq > bindparam("after"), column.seq <= bindparam("cursor"))
+    return select(event_table).where(about, *between, *_for(groups)).order_by(column.seq).limit(1)
+
+
+def _for(groups: frozenset[str]) -> tuple[ColumnElement[bool], ...]:
+    column = event_table.c
+    units = or_(column.unit_code.in_(bindparam("units", expanding=True)), column.unit_code.is_(None))
+    return (units, or_(*(column.kind.like(f"{group}.%") for group in sorted(groups))))
 
 
 def _values(endpoint: Endpoint) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The table `breaker` and all SQL on it."""
 
-from sqlalchemy import Column, Integer, Row, String, Table, select, update
+from sqlalchemy import Column, Integer, Row, String, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.jobs.breakers.machine import BreakerState
@@ -22,38 +22,43 @@ breaker_table = Table(
     Column("reason", String(LONGEST_REASON)),
     Column("usable_since", UtcDateTime()),
 )
+# Made once: to make such a statement anew takes longer than the database takes for it.
+_EVERY = select(breaker_table)
+_NEW = {
+    name: dialect.insert(breaker_table).on_conflict_do_nothing(index_elements=[breaker_table.c.name])
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_HOLD = select(breaker_table).where(breaker_table.c.name == bindparam("of_name")).with_for_update()
+_SAVE = update(breaker_table).where(breaker_table.c.name == bindparam("of_name"))
 
 
 async def every(tx: Transaction) -> dict[str, BreakerState]:
     """All, by name."""
-    return {row.name: _state(row) for row in await tx.execute(select(breaker_table))}
+    return {row.name: _state(row) for row in await tx.execute(_EVERY)}
 
 
 async def hold(tx: Transaction, name: str) -> BreakerState:
     """One, locked until the transaction ends; made where there is none."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(breaker_table).values(name=name, failures=0, opened=0)
-    await tx.execute(new.on_conflict_do_nothing(index_elements=[breaker_table.c.name]))
-    row = await tx.execute(select(breaker_table).where(breaker_table.c.name == name).with_for_update())
-    return _state(row.one())
+    await tx.execute(_NEW[tx.connection.dialect.name], {"name": name, "failures": 0, "opened": 0})
+    return _state((await tx.execute(_HOLD, {"of_name": name})).one())
 
 
 async def save(tx: Transaction, name: str, state: BreakerState) -> None:
     """Write one that is held."""
     await tx.execute(
-        update(breaker_table)
-        .where(breaker_table.c.name == name)
-        .values(
-            failures=state.failures,
-            failing_since=state.failing_since,
-            opened=state.opened,
-            opened_at=state.opened_at,
-            open_until=state.open_until,
-            probe=state.probe,
-            probe_until=state.probe_until,
-            reason=state.reason[:LONGEST_REASON] if state.reason else None,
-            usable_since=state.usable_since,
-        )
+        _SAVE,
+        {
+            "of_name": name,
+            "failures": state.failures,
+            "failing_since": state.failing_since,
+            "opened": state.opened,
+            "opened_at": state.opened_at,
+            "open_until": state.open_until,
+            "probe": state.probe,
+            "probe_until": state.probe_until,
+            "reason": state.reason[:LONGEST_REASON] if state.reason else None,
+            "usable_since": state.usable_since,
+        },
     )
 
 
