@@ -19,8 +19,8 @@ POLICY = Breaker(failures=3, first=10, ceiling=300, unseen=3600)
 NOW = FakeClock().now
 
 
-def failed(state: BreakerState, at: datetime, *, began: datetime | None = None, **more: float) -> BreakerState:
-    return POLICY.failed(state, began=began or at, now=at, reason="http_502", draw=0.0, **more)
+def failed(state: BreakerState, at: datetime, *, began: datetime | None = None) -> BreakerState:
+    return POLICY.failed(state, began=began or at, now=at, reason="http_502", draw=0.0)
 
 
 def opened(times: int = 1) -> BreakerState:

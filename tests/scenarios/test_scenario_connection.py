@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import partner
@@ -32,8 +32,13 @@ from world import (
 
 from gateway import app
 from gateway.directory import connections
+from gateway.directory import repository as directory
+from gateway.directory.records import Connection
 from gateway.documents import repository
-from gateway.documents.model import ArrivalState
+from gateway.documents.model import Arrival, ArrivalState
+from gateway.jobs import repository as repository_of_jobs
+from gateway.jobs.breakers import repository as repository_of_breakers
+from gateway.store import Transaction
 
 pytest_plugins = ["scenario_fixtures"]
 
@@ -93,6 +98,31 @@ async def test_what_the_axis_is_told_of_an_unreadable_packet_is_a_policy(
         await receiver.poll()
         assert set(await simulated.acks(item)) == said
         assert len(await receiver.events("alarm.packet_unreadable")) == 1
+
+
+async def test_broken_packets_are_found_out_in_one_attempt_and_hold_up_nothing_where_the_axis_offers_downloads(
+    alone: Alone,
+) -> None:
+    async with alone(readings=("download=offered",)) as (simulated, receiver):
+        await receiver.change(_by_download)
+        broken = [await simulated.lay(b"<edXML>" + bytes([48 + one]) * 500) for one in range(4)]
+        number = a_number()
+        await simulated.lay(partner.document(number))
+        assert await receiver.claims(of=partner.id_of(number))
+        await receiver.until_event("alarm.packet_unreadable", len(broken))
+        async with receiver.gateway.store.read() as tx:
+            assert await repository_of_breakers.every(tx) == {}
+            tries = [await repository_of_jobs.reasons_of(tx, "arrival", one.id) for one in await _apart(tx)]
+        assert [[one["reason"] for one in each] for each in tries] == [["unreadable_copy"]] * len(broken)
+
+
+async def _by_download(tx: Transaction, connection_id: str, now: datetime) -> Connection:
+    await directory.update_connection(tx, connection_id, {"options": {"use_download": True}, "changed_at": now})
+    return await connections.get(tx, connection_id)
+
+
+async def _apart(tx: Transaction) -> list[Arrival]:
+    return await repository.arrivals_in(tx, "axis", ArrivalState.QUARANTINED)
 
 
 async def test_an_error_page_is_no_empty_inbox(alone: Alone) -> None:
