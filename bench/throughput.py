@@ -18,13 +18,13 @@ import structlog
 from bench import trips
 from bench.line import Refused
 from bench.page import machine, put, table
-from bench.postgres import PostgresMissing, running
+from bench.postgres import Postgres, PostgresMissing, running
 from bench.traffic import TooSlow
 from bench.trips import NEEDS, Case
 from demo.processes import StepFailed
 
 DATABASES = ("sqlite", "postgresql")
-DEFAULT_DOCUMENTS, DEFAULT_STORED = 5000, (0, 10_000, 1_000_000)
+DEFAULT_QUEUED, DEFAULT_DOCUMENTS, DEFAULT_STORED = 5000, 500, (0, 10_000, 1_000_000)
 DRAIN_SECONDS_OF_5000 = 180.0
 URGENT_P99 = 2.0
 END_TO_END = 60.0
@@ -56,13 +56,20 @@ def _cases(options: argparse.Namespace) -> list[Case]:
                 with ExitStack() as opened:
                     postgres = opened.enter_context(running(durable=True)) if database == "postgresql" else None
                     place = Path(folder) / f"{database}-{stored}"
-                    cases.append(asyncio.run(trips.run(place, database, postgres, stored, options.documents)))
+                    cases.append(asyncio.run(_case(options, place, database, postgres, stored)))
                 print("\n".join(_costs([cases[-1]])), file=sys.stderr, flush=True)
     return cases
 
 
+async def _case(
+    options: argparse.Namespace, place: Path, database: str, postgres: Postgres | None, stored: int
+) -> Case:
+    return await trips.run(place, database, postgres, stored, queued=options.queued, documents=options.documents)
+
+
 def _page(cases: list[Case], options: argparse.Namespace) -> list[str]:
-    lines = [f"{options.documents} documents in each trip, measured on {machine()}.", ""]
+    told = f"{options.queued} documents accepted and sent, {options.documents} in each of the other trips"
+    lines = [f"{told}, measured on {machine()}.", ""]
     for database in options.database:
         of = [case for case in cases if case.database == database]
         lines += [f"**{_NAMES[database]}: documents per second**", "", *_rates(of), ""]
@@ -76,7 +83,7 @@ def _rates(cases: list[Case]) -> list[str]:
     first, last = cases[0], cases[-1]
     head = ["trip", *(f"{case.stored:,} stored" for case in cases), "limit", "limit ÷ rate", "last ÷ first"]
     rows = []
-    for name in first.trips:
+    for name in NEEDS:
         rates = [case.trips[name].rate for case in cases]
         limit = 1 / first.bare.seconds(**NEEDS[name])
         rows.append([name, *(f"{rate:.1f}/s" for rate in rates), f"{limit:.0f}/s", f"{limit / rates[0]:.1f} ×"])
@@ -96,7 +103,7 @@ def _costs(cases: list[Case]) -> list[str]:
             f"{trip.costs.requests / trip.documents:.2f}",
             f"{trip.costs.commits / trip.documents:.2f}",
         ]
-        for name in cases[0].trips
+        for name in NEEDS
         for case in cases
         for trip in (case.trips[name],)
     ]
@@ -118,7 +125,7 @@ def _targets(cases: list[Case]) -> list[str]:
         rows.append([f"one look at the metrics, {where}", f"{1000 * case.scrape:.0f} ms", "", ""])
     for database in dict.fromkeys(case.database for case in cases):
         of = [case for case in cases if case.database == database]
-        for name in of[0].trips if len(of) > 1 else ():
+        for name in NEEDS if len(of) > 1 else ():
             slower = 1 - of[-1].trips[name].rate / of[0].trips[name].rate
             what = f"{name}: slower at {of[-1].stored:,} than at {of[0].stored:,}, {_NAMES[database]}"
             rows.append(_target(what, f"{100 * slower:.0f} %", "< 10 %", slower < SLOWER))
@@ -151,15 +158,18 @@ _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 def _is_default(options: argparse.Namespace) -> bool:
     whole = options.database == DATABASES and options.stored == DEFAULT_STORED
-    return bool(whole and options.documents == DEFAULT_DOCUMENTS)
+    return bool(whole and (options.queued, options.documents) == (DEFAULT_QUEUED, DEFAULT_DOCUMENTS))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.throughput", description=__doc__)
-    parser.add_argument("--documents", type=int, default=DEFAULT_DOCUMENTS, help="documents in each trip")
+    parser.add_argument("--queued", type=int, default=DEFAULT_QUEUED, help="documents accepted, and then drained")
+    parser.add_argument("--documents", type=int, default=DEFAULT_DOCUMENTS, help="documents in each of the other trips")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
     parser.add_argument("--stored", default=",".join(map(str, DEFAULT_STORED)), help="numbers, with commas between")
-    parser.add_argument("--quick", action="store_true", help="100 documents, 1 000 stored: only whether it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="200 and 50 documents, 1 000 stored: only whether it works"
+    )
     parser.add_argument("--folder", type=Path, help="where everything is put; a million stored take some 15 GB")
     parser.add_argument("--page", action="store_true", help="write docs/performance.md whatever was measured")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
@@ -167,7 +177,7 @@ def _options() -> argparse.Namespace:
     options.database = DATABASES if options.database == "both" else (options.database,)
     options.stored = tuple(int(part) for part in options.stored.split(","))
     if options.quick:
-        options.documents, options.stored = 100, (1000,)
+        options.queued, options.documents, options.stored = 200, 50, (1000,)
     return options
 
 

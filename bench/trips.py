@@ -73,8 +73,10 @@ class Case:
     """Seconds of one look at the metrics of the sender."""
 
 
-async def run(folder: Path, database: str, postgres: Postgres | None, stored: int, documents: int) -> Case:
-    """Measure one case. Raises TooSlow when a trip does not come to its end."""
+async def run(
+    folder: Path, database: str, postgres: Postgres | None, stored: int, *, queued: int, documents: int
+) -> Case:
+    """Measure one case: a queue of so many, and so many in each of the other trips. Raises TooSlow when one does not end."""
     async with stage(folder, postgres) as on:
         bare = await measure(folder, postgres)
         if stored:
@@ -84,25 +86,30 @@ async def run(folder: Path, database: str, postgres: Postgres | None, stored: in
                 for one, events in zip(both, filled, strict=True):
                     one.events = events
         case = Case(database=database, stored=stored, bare=bare)
-        return await _Run(on, case, documents).all()
+        return await _Run(on, case, queued=queued, documents=documents).all()
 
 
 class _Run:
-    def __init__(self, on: Stage, case: Case, documents: int) -> None:
+    def __init__(self, on: Stage, case: Case, *, queued: int, documents: int) -> None:
         self._on = on
         self._case = case
+        self._queued = queued
         self._count = documents
-        self._bound = 60.0 + documents
-        self._papers = Papers(documents)
+        self._bound = 60.0 + max(queued, documents)
+        self._papers = Papers(queued)
 
     async def all(self) -> Case:
-        """Each trip by itself, then all at once."""
-        await self._accepted()
-        sending, count = await self._sent()
-        receiving = await self._received(count)
-        await self._answered(sending, receiving, count)
+        """Each trip by itself, all at once, and at last a queue filled and drained, which nobody receives any more."""
+        await asyncio.to_thread(self._on.sender.start)
+        sending = Follower(self._on.sender.line(), self._on.sender.events)
+        receiving = await self._received(sending)
+        await self._answered(sending, receiving)
         await self._end_to_end(sending)
         self._case.scrape = await timed(lambda: self._on.sender.line().get("/metrics"))
+        await asyncio.to_thread(self._on.receiver.stop)
+        await asyncio.to_thread(self._on.sender.stop)
+        await self._accepted()
+        await self._sent(sending.after)
         return self._case
 
     async def _accepted(self) -> None:
@@ -110,44 +117,45 @@ class _Run:
         await asyncio.to_thread(self._on.sender.start, working=False)
         before = await self._on.look()
         began = time.time()
-        await hand_over_all(self._on.sender, self._papers, self._count, SYSTEMS_GIVING)
-        await self._note("accepted", self._count, time.time() - began, before)
+        await hand_over_all(self._on.sender, self._papers, self._queued, SYSTEMS_GIVING)
+        await self._note("accepted", self._queued, time.time() - began, before)
         await asyncio.to_thread(self._on.sender.stop)
 
-    async def _sent(self) -> tuple[Follower, int]:
-        """The queue drained, urgent documents coming all the while; how many were sent in all."""
+    async def _sent(self, after: int) -> None:
+        """The queue drained, urgent documents coming all the while."""
         await asyncio.to_thread(self._on.sender.start)
         before, began = await self._on.look(), time.time()
-        feed = Follower(self._on.sender.line(), self._on.sender.events)
+        feed = Follower(self._on.sender.line(), after)
         stop = asyncio.Event()
         urgent = asyncio.create_task(hand_over_urgent(self._on.sender, self._papers, URGENT_EVERY, stop))
         try:
-            await feed.until("document.sent", self._count, self._bound)
+            await feed.until("document.sent", self._queued, self._bound)
         finally:
             stop.set()
         begun = await urgent
-        count = self._count + len(begun)
+        count = self._queued + len(begun)
         ended = await feed.until("document.sent", count, self._bound)
         await self._note("sent", count, ended - began, before)
         self._case.urgent.extend(sorted(feed.sent[id] - at for id, at in begun.items()))
-        return feed, count
 
-    async def _received(self, count: int) -> Follower:
+    async def _received(self, sending: Follower) -> Follower:
         """All that lies at the axis fetched, read and delivered."""
+        await hand_over_all(self._on.sender, self._papers, self._count, SYSTEMS_GIVING)
+        await sending.until("document.sent", self._count, self._bound)
         await asyncio.to_thread(self._on.receiver.start)
         before, began = await self._on.look(), time.time()
         feed = Follower(self._on.receiver.line(), self._on.receiver.events)
-        ended = await feed.until("document.arrived", count, self._bound)
-        await self._note("received", count, ended - began, before)
+        ended = await feed.until("document.arrived", self._count, self._bound)
+        await self._note("received", self._count, ended - began, before)
         return feed
 
-    async def _answered(self, sending: Follower, receiving: Follower, count: int) -> None:
+    async def _answered(self, sending: Follower, receiving: Follower) -> None:
         """Claimed and confirmed; 01 sent for each and recorded by the sender."""
         before, began = await self._on.look(), time.time()
-        await claim_all(self._on.receiver, count, SYSTEMS_TAKING, self._bound)
-        ended = await sending.until("status.received", count, self._bound)
-        await receiving.until("status.sent", count, self._bound)
-        await self._note("answered", count, ended - began, before)
+        await claim_all(self._on.receiver, self._count, SYSTEMS_TAKING, self._bound)
+        ended = await sending.until("status.received", self._count, self._bound)
+        await receiving.until("status.sent", self._count, self._bound)
+        await self._note("answered", self._count, ended - began, before)
 
     async def _end_to_end(self, sending: Follower) -> None:
         """Everything at the same time: from the first upload to the last 01."""
