@@ -16,13 +16,13 @@ class Options:
     seed: int = 0
     storm: float = 240.0
     """Documents are handed over spread over this time; faults and kills go on as long."""
-    seconds: float = 900.0
+    seconds: float = 2700.0
     """After this no more documents are handed over, so that the whole ends."""
     calm: float = 90.0
     """After the storm everything has to come to its end; it is given up when nothing more happens for so long."""
-    window: int = 60
+    window: int = 100
     """Documents under way at a time."""
-    kill_every: float = 9.0
+    kill_every: float = 12.0
     kills: bool = True
     faults: bool = True
     cuts: bool = True
