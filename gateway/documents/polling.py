@@ -155,4 +155,5 @@ def _bounded(code: str | None) -> str | None:
 
 
 def _lane(arrival: Arrival) -> Lane:
-    return Lane.THIRD if arrival.message_type is MessageType.STATUS else Lane.NORMAL
+    """No list says how urgent a document is, so each may be hỏa tốc until it was fetched: documents go before statuses."""
+    return Lane.NORMAL if arrival.message_type is MessageType.STATUS else Lane.THIRD

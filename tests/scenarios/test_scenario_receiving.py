@@ -10,7 +10,7 @@ import partner
 import pytest
 from agencies import Alone, World
 from clocks import TurnedClock
-from sqlalchemy import text
+from sqlalchemy import select, text
 from world import (
     DEPARTMENT,
     OTHER,
@@ -34,6 +34,7 @@ from gateway.documents.model import Arrival, ArrivalState, DocumentState
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
 from gateway.handover.day_end import NOT_HANDED_OVER
+from gateway.jobs.repository import job
 from gateway.store import Blobs
 from gateway.times import VIETNAM
 
@@ -374,3 +375,19 @@ async def test_at_the_end_of_the_day_01_says_on_the_axis_how_it_stands_and_is_no
         said = [(one["code"], one["description"]) for one in shown["timeline"] if one["step"] == "status.out"]
         assert (shown["state"], said) == ("handed_over", [("01", NOT_HANDED_OVER)])
         assert await simulated.statuses(partner.id_of(number)) == ["01"]
+
+
+async def test_a_document_that_may_be_urgent_is_fetched_before_statuses(alone: Alone) -> None:
+    async with alone() as (simulated, receiver):
+        number = a_number()
+        await simulated.lay(partner.document(number))
+        await simulated.lay(partner.status("03", "H99,2020/01/01,1/KHONG-CO", to=DEPARTMENT), kind="status")
+        assert await receiver.claims(of=partner.id_of(number))
+        await receiver.until_event("alarm.status_without_document")
+        lanes: dict[MessageType, int] = {}
+        async with receiver.gateway.store.read() as tx:
+            for row in await tx.execute(select(job.c.key, job.c.lane).where(job.c.kind == "arrival")):
+                arrival = await repository.find_arrival(tx, row.key)
+                assert arrival
+                lanes[arrival.message_type] = row.lane
+        assert lanes[MessageType.EDOC] < lanes[MessageType.STATUS]
