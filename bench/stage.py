@@ -44,8 +44,12 @@ class Agency:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What its gateway is configured by; all else by default."""
-        return {"GATEWAY_DATABASE_URL": self.database, "GATEWAY_BLOB_URL": str(self._folder / "blobs")}
+        """What its gateway is configured by; all else by default, but for the look at stored files: those stored by SQL have none."""
+        return {
+            "GATEWAY_DATABASE_URL": self.database,
+            "GATEWAY_BLOB_URL": str(self._folder / "blobs"),
+            "GATEWAY_BLOB_CHECK_MB": "0",
+        }
 
     @property
     def pid(self) -> int:

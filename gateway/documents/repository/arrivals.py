@@ -13,6 +13,7 @@ from gateway.documents.model import (
 from gateway.documents.repository.tables import (
     arrival_document_table,
     arrival_table,
+    changes_of,
     moment,
     values_of,
 )
@@ -88,7 +89,7 @@ async def arrivals_in(tx: Transaction, connection_id: str, state: ArrivalState) 
 
 async def save_arrival(tx: Transaction, arrival: Arrival) -> None:
     """Write back an arrival that was changed under its job's lease."""
-    await tx.execute(_SAVE, {**values_of(arrival, arrival_table), "of_arrival": arrival.id})
+    await tx.execute(_SAVE, {**changes_of(arrival, arrival_table), "of_arrival": arrival.id})
 
 
 async def attach_arrival(tx: Transaction, arrival_id: str, document_id: str) -> None:

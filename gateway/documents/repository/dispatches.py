@@ -11,6 +11,7 @@ from gateway.documents.model import (
     DispatchState,
 )
 from gateway.documents.repository.tables import (
+    changes_of,
     dispatch_table,
     moment,
     values_of,
@@ -77,7 +78,7 @@ async def earlier_untried(tx: Transaction, dispatch: Dispatch) -> bool:
 
 async def save_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
     """Write back a dispatch that was changed under its job's lease."""
-    await tx.execute(_SAVE, {**values_of(dispatch, dispatch_table), "of_dispatch": dispatch.id})
+    await tx.execute(_SAVE, {**changes_of(dispatch, dispatch_table), "of_dispatch": dispatch.id})
 
 
 async def unfinished_dispatches(tx: Transaction) -> list[Dispatch]:

@@ -176,6 +176,13 @@ def values_of(noun: Dispatch | Arrival, table: Table) -> dict[str, object]:
     return {name: getattr(noun, name) for name in table.c.keys()}  # noqa: SIM118 - a ColumnCollection is no dict
 
 
+def changes_of(noun: Dispatch | Arrival, table: Table) -> dict[str, object]:
+    """The same without its key: SQLite looks through all tables that refer to a key that an UPDATE sets, be it the same."""
+    values = values_of(noun, table)
+    del values["id"]
+    return values
+
+
 def moment(value: Any) -> datetime | None:
     """What an aggregate of times gave: SQL knows no type for `min` of nothing."""
     return value if isinstance(value, datetime) else None
