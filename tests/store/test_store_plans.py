@@ -1,6 +1,8 @@
 """No statement that is run for each document, or at each look, reads a whole table: seen in the plans of both databases."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from clocks import FakeClock
@@ -9,7 +11,7 @@ from sqlalchemy import event, text
 from gateway.api import repository as api
 from gateway.axis.port import MessageType
 from gateway.documents import repository as documents
-from gateway.documents.model import ArrivalState, Direction, Dispatch, DispatchState
+from gateway.documents.model import Arrival, ArrivalState, Direction, Dispatch, DispatchState
 from gateway.documents.settling import repository as settling
 from gateway.handover import repository as handover
 from gateway.handover.notices import repository as notices
@@ -40,6 +42,25 @@ DISPATCH = Dispatch(
     created_at=NOW,
     sent_at=None,
     changed_at=NOW,
+)
+ARRIVAL = Arrival(
+    id="1",
+    connection_id="axis",
+    doc_id="1",
+    message_type=MessageType.EDOC,
+    from_code=None,
+    to_code=None,
+    created_time=None,
+    state=ArrivalState.BOOKED,
+    packet_id=None,
+    unreadable_sha256=None,
+    fetches=0,
+    reason=None,
+    findings="[]",
+    booked_at=NOW,
+    changed_at=NOW,
+    acknowledged_at=None,
+    acknowledged_as=None,
 )
 HOT: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "jobs.due": lambda tx: jobs.due(tx, ["dispatch", "arrival"], NOW, 8),
@@ -99,8 +120,21 @@ async def test_it_reads_no_whole_table(store: Store, name: str) -> None:
     assert [line for line in plans if reads_all(store, line)] == []
 
 
-async def plans_of(store: Store, tx: Transaction, call: Callable[[Transaction], Awaitable[object]]) -> list[str]:
-    """The lines of the plans of every statement that the call runs."""
+async def test_what_is_saved_sets_no_key_which_sqlite_would_look_for_in_every_table_that_refers_to_it(
+    store: Store,
+) -> None:
+    async with store.begin() as tx:
+        with noted(store) as seen:
+            await documents.save_dispatch(tx, DISPATCH)
+            await documents.save_arrival(tx, ARRIVAL)
+    updates = [statement.partition(" WHERE ")[0] for statement, _ in seen]
+    assert [one.split()[:2] for one in updates] == [["UPDATE", "dispatch"], ["UPDATE", "arrival"]]
+    assert [re.findall(r"\bid *=", one) for one in updates] == [[], []]
+
+
+@contextmanager
+def noted(store: Store) -> Iterator[list[tuple[str, object]]]:
+    """Every statement that is run in the block, with its parameters."""
     seen: list[tuple[str, object]] = []
 
     def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
@@ -108,9 +142,15 @@ async def plans_of(store: Store, tx: Transaction, call: Callable[[Transaction], 
 
     event.listen(store.engine.sync_engine, "before_cursor_execute", note)
     try:
-        await call(tx)
+        yield seen
     finally:
         event.remove(store.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def plans_of(store: Store, tx: Transaction, call: Callable[[Transaction], Awaitable[object]]) -> list[str]:
+    """The lines of the plans of every statement that the call runs."""
+    with noted(store) as seen:
+        await call(tx)
     explain = "EXPLAIN QUERY PLAN "
     if store.dialect == "postgresql":
         explain = "EXPLAIN "
