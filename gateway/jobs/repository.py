@@ -119,7 +119,8 @@ _TAKE = (
 )
 _UNDER_LEASE = update(job).where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
 _kind = job.c.kind.concat(literal_column("''")).label("kind")
-"""The kind, to count by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a state."""
+"""The kind, to count or choose by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a
+state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +360,7 @@ _Shut = tuple[frozenset[Lane] | None, frozenset[str] | None]
 @lru_cache(maxsize=256)
 def _due(kinds: frozenset[str], shut: frozenset[_Shut]) -> tuple[Select[*tuple[Any, ...]], Select[*tuple[Any, ...]]]:
     """What waits and is due, and what runs under a lease that is over: of these kinds, and not of what is shut."""
-    admitted = (job.c.kind.in_(sorted(kinds)), *(_outside(lanes, pools) for lanes, pools in shut))
+    admitted = (_kind.element.in_(sorted(kinds)), *(_outside(lanes, pools) for lanes, pools in shut))
     of_kinds = select(job).where(*admitted).order_by(job.c.lane, job.c.run_at, job.c.id)
     locked = of_kinds.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
     return locked.where(_is_waiting, job.c.run_at <= _now), locked.where(_is_running, job.c.lease_until <= _now)

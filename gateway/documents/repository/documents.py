@@ -98,17 +98,17 @@ async def hold_document(tx: Transaction, id: str) -> None:
 async def known_documents(
     tx: Transaction, *, unit_codes: Sequence[str], document_id: str, direction: Direction
 ) -> list[Document]:
-    """Documents of these units under the sender's own DocumentId string, oldest first."""
-    statement = (
-        select(document_table)
-        .where(
-            document_table.c.document_id == document_id,
-            document_table.c.unit_code.in_(unit_codes),
-            document_table.c.direction == direction,
-        )
-        .order_by(document_table.c.created_at, document_table.c.id)
+    """Documents of these units under the sender's own DocumentId string, oldest first.
+
+    Sorted here: asked to, SQLite reads all documents of a unit in order of time rather than the few of the DocumentId.
+    """
+    statement = select(document_table).where(
+        document_table.c.document_id == document_id,
+        document_table.c.unit_code.in_(unit_codes),
+        document_table.c.direction == direction,
     )
-    return [_document(row) for row in (await tx.execute(statement)).mappings()]
+    found = [_document(row) for row in (await tx.execute(statement)).mappings()]
+    return sorted(found, key=lambda one: (one.created_at, one.id))
 
 
 async def set_document_state(
