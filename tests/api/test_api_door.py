@@ -129,7 +129,8 @@ class TestClients:
         await Clients(api.store, api.clock, ApiSettings()).of_key(api.key)
         async with api.store.read() as tx:
             rows = await clients.listed(tx)
-        assert api.key.rpartition("_")[2] not in repr(rows)
+        # the secret may hold "_" itself
+        assert api.key.split("_", 2)[2] not in repr(rows)
         assert {row.name: row.last_used_on for row in rows} == {"QLVB": api.clock().date(), "QLVB khác": None}
 
     @pytest.mark.parametrize(
