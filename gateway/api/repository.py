@@ -20,9 +20,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 client_table = Table(
     "client",
@@ -52,10 +52,7 @@ _BY_PREFIX = select(client_table).where(client_table.c.key_prefix == bindparam("
 _RECALL = select(idempotency_table).where(
     idempotency_table.c.client_id == bindparam("of_client"), idempotency_table.c.key == bindparam("of_key")
 )
-_REMEMBER = {
-    name: dialect.insert(idempotency_table).on_conflict_do_nothing().returning(idempotency_table.c.key)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_REMEMBER = {name: new.returning(idempotency_table.c.key) for name, new in unless_there(idempotency_table).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

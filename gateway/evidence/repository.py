@@ -22,12 +22,12 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.documents.repository import arrival_document_table
 from gateway.evidence.entry import GENESIS, Link
 from gateway.evidence.heads import Head
 from gateway.store import Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 _Number = BigInteger().with_variant(Integer, "sqlite")
 _NOT_CHAINED = text("seq IS NULL")
@@ -82,10 +82,7 @@ _GIVE_PLACE = (
     .where(evidence_log_table.c.id == bindparam("row"), evidence_log_table.c.seq.is_(None))
     .values(seq=bindparam("place"), previous=bindparam("before"), hash=bindparam("made"))
 )
-_FIRST_HEAD = {
-    name: dialect.insert(evidence_head_table).on_conflict_do_nothing()
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_FIRST_HEAD = unless_there(evidence_head_table)
 _HEAD = select(evidence_head_table)
 _HELD_HEAD = _HEAD.with_for_update()
 _MOVE_HEAD = update(evidence_head_table).where(evidence_head_table.c.id == _THE_ONE)

@@ -21,9 +21,9 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import Blob, Transaction, UtcDateTime, metadata
+from gateway.store.inserts import in_place, inserts, unless_there
 
 LONGEST_OWNER, LONGEST_NAME = 200, 250
 
@@ -81,19 +81,8 @@ _IS_RELEASED = select(restored_dispatch_table.c.released_at).where(
     restored_dispatch_table.c.released_at.is_not(None),
 )
 
-
-def _put(table: Table, key: str) -> dict[str, sqlite.Insert | postgresql.Insert]:
-    """To write a row in place of the one of the same key, on each database."""
-    return {
-        name: new.on_conflict_do_update(
-            index_elements=[key],
-            set_={column: new.excluded[column] for column in table.c.keys()},  # noqa: SIM118 - a ColumnCollection is no dict
-        )
-        for name, new in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table)))
-    }
-
-
-_PUT_NODE, _PUT_NOTE = _put(node_table, "owner"), _put(installation_table, "name")
+_PUT_NODE, _PUT_NOTE = in_place(node_table, "owner"), in_place(installation_table, "name")
+_PUT_DAMAGED = unless_there(damaged_blob_table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +190,8 @@ async def blobs_named(tx: Transaction, keys: Sequence[str]) -> list[Blob]:
 
 async def put_damaged(tx: Transaction, damaged: DamagedBlob) -> bool:
     """Remember that a blob is damaged; False when that was known."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
     values = {name: getattr(damaged, name) for name in DamagedBlob.__slots__}
-    statement = dialect.insert(damaged_blob_table).values(values).on_conflict_do_nothing()
-    return (await tx.execute(statement)).rowcount == 1
+    return (await tx.execute(_PUT_DAMAGED[tx.connection.dialect.name], values)).rowcount == 1
 
 
 async def damaged_blobs(tx: Transaction, limit: int = 1000) -> list[DamagedBlob]:
@@ -267,10 +254,9 @@ async def restored_states(tx: Transaction, restoration_id: str) -> dict[str, str
 
 async def release_dispatch(tx: Transaction, restoration_id: str, dispatch_id: str, state: str, now: datetime) -> None:
     """This one may leave although the rest is held back."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
     column = restored_dispatch_table.c
     values = {"restoration_id": restoration_id, "dispatch_id": dispatch_id, "state": state, "released_at": now}
-    statement = dialect.insert(restored_dispatch_table).values(values)
+    statement = inserts(restored_dispatch_table)[tx.connection.dialect.name].values(values)
     await tx.execute(
         statement.on_conflict_do_update(
             index_elements=[column.restoration_id, column.dispatch_id], set_={"released_at": now}

@@ -32,12 +32,12 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.jobs.lanes import Lane
 from gateway.jobs.model import Claimed, JobAge, JobCount, JobState, Lease
 from gateway.jobs.room import Share
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+from gateway.store.inserts import inserts, unless_there
 
 LONGEST_KIND, LONGEST_KEY, LONGEST_REASON, LONGEST_POOL = 64, 200, 500, 100
 
@@ -79,10 +79,7 @@ Index("ix_job_leased", job.c.lease_until, sqlite_where=_is_running, postgresql_w
 Index("ix_job_dead", job.c.kind, sqlite_where=_is_dead, postgresql_where=_is_dead)
 Index("ix_job_done", job.c.finished_at, sqlite_where=_is_done, postgresql_where=_is_done)
 # Made once: to make such a statement anew takes longer than the database takes for it.
-_INSERT = {
-    name: dialect.insert(job).on_conflict_do_nothing(index_elements=[job.c.kind, job.c.key])
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_INSERT = unless_there(job, "kind", "key")
 _HOLD = (
     select(job.c.wanted_again, job.c.reasons)
     .where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
@@ -118,9 +115,10 @@ _TAKE = (
     )
 )
 _UNDER_LEASE = update(job).where(job.c.id == bindparam("of_job"), job.c.lease_token == bindparam("token"), _is_running)
-_kind = job.c.kind.concat(literal_column("''")).label("kind")
+_unindexed_kind = job.c.kind.concat(literal_column("''"))
 """The kind, to count or choose by: of the bare column SQLite has an index, and would read all jobs by it, not the few of a
 state."""
+_kind = _unindexed_kind.label("kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +165,6 @@ async def unfinished(tx: Transaction, kind: str, keys: Collection[str]) -> set[s
 
 async def insert_all(tx: Transaction, new: Sequence[NewJob]) -> None:
     """Keep new jobs of one kind; those that are there already and finished come back as if new, the others stay."""
-    dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
     rows = [
         {
             **_armed(one),
@@ -180,7 +177,7 @@ async def insert_all(tx: Transaction, new: Sequence[NewJob]) -> None:
         }
         for one in new
     ]
-    statement = dialect.insert(job)
+    statement = inserts(job)[tx.connection.dialect.name]
     anew = {name: statement.excluded[name] for name in _armed(new[0])}
     finished = or_(job.c.state == JobState.DONE.value, job.c.state == JobState.DEAD.value)
     await tx.execute(
@@ -360,7 +357,7 @@ _Shut = tuple[frozenset[Lane] | None, frozenset[str] | None]
 @lru_cache(maxsize=256)
 def _due(kinds: frozenset[str], shut: frozenset[_Shut]) -> tuple[Select[*tuple[Any, ...]], Select[*tuple[Any, ...]]]:
     """What waits and is due, and what runs under a lease that is over: of these kinds, and not of what is shut."""
-    admitted = (_kind.element.in_(sorted(kinds)), *(_outside(lanes, pools) for lanes, pools in shut))
+    admitted = (_unindexed_kind.in_(sorted(kinds)), *(_outside(lanes, pools) for lanes, pools in shut))
     of_kinds = select(job).where(*admitted).order_by(job.c.lane, job.c.run_at, job.c.id)
     locked = of_kinds.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True)
     return locked.where(_is_waiting, job.c.run_at <= _now), locked.where(_is_running, job.c.lease_until <= _now)

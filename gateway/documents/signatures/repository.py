@@ -17,7 +17,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from gateway.documents.repository import ID
@@ -25,6 +24,7 @@ from gateway.documents.signatures.model import KeptSignature, SubjectSort
 from gateway.signing.facts import SignatureFacts
 from gateway.signing.verify import KnownSigner
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 signature_proof_table = Table(
     "signature_proof",
@@ -90,13 +90,8 @@ _KNOWN_SIGNER = select(known_signer_table.c.certificate_sha256, known_signer_tab
 _PROOFS = select(signature_proof_table.c.sha256, signature_proof_table.c.data).where(
     signature_proof_table.c.sha256.in_(bindparam("names", expanding=True))
 )
-_ADD_PROOF, _ADD_SIGNER = (
-    {
-        name: dialect.insert(table).on_conflict_do_nothing(index_elements=table.primary_key.columns.keys())
-        for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-    }
-    for table in (signature_proof_table, known_signer_table)
-)
+_ADD_PROOF = unless_there(signature_proof_table, "sha256")
+_ADD_SIGNER = unless_there(known_signer_table, "sender_code", "certificate_sha256")
 
 
 async def keep(tx: Transaction, kept: KeptSignature) -> None:

@@ -22,12 +22,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.handover.model import Event
 from gateway.handover.notices.model import Notice, NoticeState
 from gateway.handover.repository import event_of, event_table, last_event_before
 from gateway.store import Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
 
@@ -100,6 +100,7 @@ _FORGET = delete(notice_table).where(
     _column.state == NoticeState.CONFIRMED.value,
     _column.available_at < bindparam("before"),
 )
+_FIRST_CURSOR = unless_there(cursor_table)
 
 
 async def cursor(tx: Transaction, client_id: str, sort: str) -> int | None:
@@ -110,11 +111,8 @@ async def cursor(tx: Transaction, client_id: str, sort: str) -> int | None:
 async def locked_cursor(tx: Transaction, client_id: str, sort: str, since: datetime) -> int:
     """The cursor, locked until the transaction ends; a new one begins with what happened from `since` on."""
     if await cursor(tx, client_id, sort) is None:
-        dialect = sqlite if tx.connection.dialect.name == "sqlite" else postgresql
-        first = await last_event_before(tx, since)
-        await tx.execute(
-            dialect.insert(cursor_table).values(client_id=client_id, sort=sort, seq=first).on_conflict_do_nothing()
-        )
+        first = {"client_id": client_id, "sort": sort, "seq": await last_event_before(tx, since)}
+        await tx.execute(_FIRST_CURSOR[tx.connection.dialect.name], first)
     return int((await tx.execute(_LOCKED_CURSOR, {"of_client": client_id, "of_sort": sort})).scalar_one())
 
 

@@ -26,7 +26,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.handover.model import Event
 from gateway.handover.repository import delivery_table, event_of, event_table
@@ -39,6 +38,7 @@ from gateway.handover.webhooks.model import (
     EndpointState,
 )
 from gateway.store import JsonColumn, Transaction, UtcDateTime, metadata
+from gateway.store.inserts import Insert, inserts
 
 Seq = BigInteger().with_variant(Integer, "sqlite")
 
@@ -114,8 +114,7 @@ _PRIORITIES = select(delivery_table.c.document_id, delivery_table.c.priority).wh
 )
 
 
-def _want_told(dialect: str) -> sqlite.Insert | postgresql.Insert:
-    statement = sqlite.insert(chain_table) if dialect == "sqlite" else postgresql.insert(chain_table)
+def _want_told(dialect: str, statement: Insert) -> Insert:
     old, new = chain_table.c.after, statement.excluded.after
     earlier = func.min(old, new) if dialect == "sqlite" else func.least(old, new)
     return statement.on_conflict_do_update(
@@ -124,7 +123,7 @@ def _want_told(dialect: str) -> sqlite.Insert | postgresql.Insert:
     )
 
 
-_WANT_TOLD = {dialect: _want_told(dialect) for dialect in ("sqlite", "postgresql")}
+_WANT_TOLD = {dialect: _want_told(dialect, new) for dialect, new in inserts(chain_table).items()}
 
 
 async def insert_endpoint(tx: Transaction, endpoint: Endpoint) -> None:

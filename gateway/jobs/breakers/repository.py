@@ -1,10 +1,10 @@
 """The table `breaker` and all SQL on it."""
 
 from sqlalchemy import Column, Integer, Row, String, Table, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.jobs.breakers.machine import BreakerState
 from gateway.store import Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 LONGEST_NAME, LONGEST_OWNER, LONGEST_REASON = 120, 240, 100
 
@@ -24,10 +24,7 @@ breaker_table = Table(
 )
 # Made once: to make such a statement anew takes longer than the database takes for it.
 _EVERY = select(breaker_table)
-_NEW = {
-    name: dialect.insert(breaker_table).on_conflict_do_nothing(index_elements=[breaker_table.c.name])
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_NEW = unless_there(breaker_table, "name")
 _HOLD = select(breaker_table).where(breaker_table.c.name == bindparam("of_name")).with_for_update()
 _SAVE = update(breaker_table).where(breaker_table.c.name == bindparam("of_name"))
 

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Column, Row, String, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.signing.keys.api import Algorithm
 from gateway.signing.keys.records import KeyKind, KeyRow, NewKey, PinState, PinTry
 from gateway.store import Transaction, UtcDateTime, metadata
+from gateway.store.inserts import unless_there
 
 signing_key_table = Table(
     "signing_key",
@@ -105,9 +105,8 @@ async def forget_pin(tx: Transaction, tried: PinTry) -> None:
 
 async def _put(tx: Transaction, table: Table, values: Mapping[str, object]) -> bool:
     """A new row; False when there is one of its key."""
-    insert = postgresql.insert if tx.connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(dict(values)).on_conflict_do_nothing().returning(*table.primary_key)
-    return (await tx.execute(statement)).first() is not None
+    statement = unless_there(table)[tx.connection.dialect.name].returning(*table.primary_key)
+    return (await tx.execute(statement, values)).first() is not None
 
 
 def _key(row: Row[tuple[object, ...]]) -> KeyRow:

@@ -19,10 +19,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.signing.trust.records import Answer, AnswerKind, Names, Role, Speaker, TrustCertificate, Watched
 from gateway.store import Transaction, UtcDateTime, metadata
+from gateway.store.inserts import inserts
 
 trust_certificate_table = Table(
     "trust_certificate",
@@ -75,7 +75,7 @@ watched_certificate_table = Table(
 async def put_certificate(tx: Transaction, one: TrustCertificate) -> None:
     """A certificate in its role; one that was there gets the new role."""
     values = {**asdict(one), "certificate": _text(one.certificate)}
-    new = _insert(tx)(trust_certificate_table).values(values)
+    new = inserts(trust_certificate_table)[tx.connection.dialect.name].values(values)
     await tx.execute(new.on_conflict_do_update(index_elements=["sha256"], set_=values))
 
 
@@ -114,7 +114,7 @@ async def remove_speaker(tx: Transaction, id: str) -> bool:
 async def put_answer(tx: Transaction, one: Answer) -> None:
     """Keep an answer in place of the one before, unless that was made later."""
     values, column = {**asdict(one), "data": _text(one.data)}, revocation_answer_table.c
-    new = _insert(tx)(revocation_answer_table).values(values)
+    new = inserts(revocation_answer_table)[tx.connection.dialect.name].values(values)
     await tx.execute(
         new.on_conflict_do_update(
             index_elements=["kind", "about"], set_=values, where=column.made_at <= new.excluded.made_at
@@ -141,7 +141,12 @@ async def watch(tx: Transaction, sha256: str, certificate: bytes, now: datetime)
     """Note that a leaf came; whether it came for the first time."""
     values = {"sha256": sha256, "certificate": _text(certificate), "first_seen": now, "last_seen": now}
     column = watched_certificate_table.c
-    new = _insert(tx)(watched_certificate_table).values(values).on_conflict_do_nothing().returning(column.sha256)
+    new = (
+        inserts(watched_certificate_table)[tx.connection.dialect.name]
+        .values(values)
+        .on_conflict_do_nothing()
+        .returning(column.sha256)
+    )
     if (await tx.execute(new)).first() is not None:
         return True
     await tx.execute(update(watched_certificate_table).where(column.sha256 == sha256).values(last_seen=now))
@@ -181,10 +186,6 @@ async def stamp(tx: Transaction) -> tuple[tuple[object, ...], ...]:
         )
     ]
     return tuple(tuple(row) for row in await tx.execute(union_all(*of_each)))
-
-
-def _insert(tx: Transaction) -> "type[postgresql.Insert] | type[sqlite.Insert]":
-    return postgresql.Insert if tx.connection.dialect.name == "postgresql" else sqlite.Insert
 
 
 def _certificate(row: Row[tuple[object, ...]]) -> TrustCertificate:
