@@ -80,6 +80,15 @@ HOT: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "documents.newest": lambda tx: documents.search_documents(
         tx, documents.DocumentFilter(unit_codes=frozenset({"H99"})), before=None, limit=50
     ),
+    "documents.by_name": lambda tx: documents.search_documents(
+        tx,
+        documents.DocumentFilter(unit_codes=frozenset({"H99"}), document_id="1", since=NOW),
+        before=documents.Cursor(NOW, "1"),
+        limit=50,
+    ),
+    "documents.by_number": lambda tx: documents.search_documents(
+        tx, documents.DocumentFilter(unit_codes=frozenset({"H99"}), number="1", notation="UBND"), before=None, limit=50
+    ),
     "documents.attachments": lambda tx: documents.attachments_of(tx, "1"),
     "documents.counts": documents.document_counts,
     "recipients": lambda tx: documents.recipients_of(tx, "1"),
@@ -122,7 +131,13 @@ async def test_it_reads_no_whole_table(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "index"),
-    [("jobs.due", "ix_job_due"), ("jobs.due", "ix_job_leased"), ("documents.known", "ix_document_known")],
+    [
+        ("jobs.due", "ix_job_due"),
+        ("jobs.due", "ix_job_leased"),
+        ("documents.known", "ix_document_known"),
+        ("documents.by_name", "ix_document_known"),
+        ("documents.by_number", "ix_document_number"),
+    ],
 )
 async def test_of_several_indexes_sqlite_takes_the_one_that_finds_few_rows(store: Store, name: str, index: str) -> None:
     if store.dialect == "postgresql":

@@ -148,6 +148,9 @@ async def search_documents(
 ) -> list[Document]:
     """Newest first, at most `limit`."""
     column = document_table.c
+    by_name = wanted.document_id is not None or wanted.number is not None
+    # Few have the same name: asked for the bare time, SQLite would read all documents of a unit in its order for them.
+    time = func.coalesce(column.created_at, column.created_at) if by_name else column.created_at
     conditions: list[ColumnElement[bool]] = [column.unit_code.in_(sorted(wanted.unit_codes))]
     if wanted.direction is not None:
         conditions.append(column.direction == wanted.direction)
@@ -160,15 +163,13 @@ async def search_documents(
     if wanted.document_id is not None:
         conditions.append(column.document_id == wanted.document_id)
     if wanted.since is not None:
-        conditions.append(column.created_at >= wanted.since)
+        conditions.append(time >= wanted.since)
     if wanted.until is not None:
-        conditions.append(column.created_at < wanted.until)
+        conditions.append(time < wanted.until)
     if before is not None:
-        earlier = and_(column.created_at == before.created_at, column.id < before.id)
-        conditions.append(or_(column.created_at < before.created_at, earlier))
-    statement = (
-        select(document_table).where(*conditions).order_by(column.created_at.desc(), column.id.desc()).limit(limit)
-    )
+        earlier = and_(time == before.created_at, column.id < before.id)
+        conditions.append(or_(time < before.created_at, earlier))
+    statement = select(document_table).where(*conditions).order_by(time.desc(), column.id.desc()).limit(limit)
     return [_document(row) for row in (await tx.execute(statement)).mappings()]
 
 
