@@ -90,6 +90,13 @@ def test_a_job_that_fails_again_and_again_lets_another_probe_at_once() -> None:
     assert POLICY.phase(after, later, life=None) is Phase.DUE
 
 
+def test_a_retry_after_is_said_by_the_axis_however_often_the_job_has_failed() -> None:
+    later = NOW + timedelta(seconds=20)
+    probing = with_probe(opened(), "a", later + timedelta(seconds=60))
+    after = POLICY.failed(probing, began=later, now=later, reason="http_503", draw=0, soonest=90, attempt=ITS_OWN_FAULT)
+    assert after.open_until == later + timedelta(seconds=90)
+
+
 def test_a_job_that_fails_again_and_again_never_opens_it() -> None:
     state = BreakerState()
     for attempt in range(ITS_OWN_FAULT, ITS_OWN_FAULT + 9):
@@ -127,7 +134,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.state = POLICY.failed(
             before, began=began, now=self.now, reason="x", draw=draw, soonest=soonest, attempt=attempt
         )
-        self.in_a_row += attempt < ITS_OWN_FAULT
+        self.in_a_row += attempt < ITS_OWN_FAULT or soonest > 0
         if self.state.open_until != before.open_until and self.state.open_until is not None:
             wait = (self.state.open_until - self.now).total_seconds()
             assert max(POLICY.first / 2, soonest) <= wait + 1e-6

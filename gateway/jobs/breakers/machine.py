@@ -77,10 +77,11 @@ class Breaker:
 
         `attempt` of the job whose call it was: one that fails by itself, again and again, must not be every probe and
         hold up all others. From `ITS_OWN_FAULT` on another job may probe at once; this one waits as its own policy says.
+        With a Retry-After it is the axis that speaks, and of all.
         """
         if state.open_until is not None and began < (state.opened_at or now):
             return state
-        if attempt >= ITS_OWN_FAULT:
+        if attempt >= ITS_OWN_FAULT and not soonest:
             return replace(state, probe=None, probe_until=None)
         if state.open_until is not None:
             return self._opened(state, now=now, reason=reason, draw=draw, soonest=soonest)
