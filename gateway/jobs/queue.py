@@ -1,13 +1,13 @@
 """The durable queue: jobs are put in the transaction that makes them necessary, and written under a lease."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.jobs import repository
 from gateway.jobs.lanes import Lane
 from gateway.jobs.model import Claimed, Done, JobAge, JobCount, JobState, Lease, LeaseLost
-from gateway.jobs.room import Share, Shares
+from gateway.jobs.room import Shares
 from gateway.store import Transaction, new_id
 from gateway.times import Clock, aware
 
@@ -140,15 +140,16 @@ class Jobs:
         room: Mapping[str, int],
         slots: int,
         seconds: float,
-        shares: Sequence[Share] = (),
+        shares: Shares | None = None,
     ) -> list[Claimed]:
         """Lease up to `slots` due jobs for `seconds`: no more of a kind than `room` says, by lane, then time.
 
-        No more of what a share covers than it has left; a job that several shares cover needs room in each. Jobs whose lease is over are taken over. Only workers call it.
+        No more of what a share covers than it has left, which `shares` are counted down by; a job that several cover
+        needs room in each. Jobs whose lease is over are taken over. Only workers call it.
         """
         now = aware(self._clock())
         left = {kind: number for kind, number in room.items() if number > 0}
-        shared = Shares(shares)
+        shared = shares or Shares(())
         taken: dict[str, Claimed] = {}
         while left and len(taken) < slots:
             found = await repository.due(tx, left, now, slots + len(taken), shared.shut)

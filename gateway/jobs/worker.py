@@ -108,10 +108,9 @@ class Worker:
         if free <= 0 or (self._standing_still is not None and await self._standing_still()):
             return 0
         running = list(self._running.values())
-        shares = [
-            *shares_of_lanes(self._settings.slots, [one.lane for one in running]),
-            *await self._shares_of([one.pool for one in running if one.pool is not None]),
-        ]
+        of_lanes = shares_of_lanes(self._settings.slots, [one.lane for one in running])
+        of_pools = await self._shares_of([one.pool for one in running if one.pool is not None])
+        shares = Shares([*of_lanes, *of_pools])
         async with self._store.begin() as tx:
             claimed = await self._jobs.claim(
                 tx,
@@ -122,13 +121,11 @@ class Worker:
                 shares=shares,
             )
         self._more_waits = len(claimed) == free
-        counted = Shares(shares)
+        self._shut = shares.shut
         for one in claimed:
-            counted.take(one.lane, one.pool)
             task = asyncio.create_task(self._perform(one), name=f"job {one.kind}")
             self._running[task] = one
             task.add_done_callback(self._ended)
-        self._shut = counted.shut
         return len(claimed)
 
     def _room(self, free: int) -> dict[str, int]:

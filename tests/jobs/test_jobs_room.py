@@ -101,7 +101,7 @@ async def test_claiming_passes_over_what_there_is_no_room_for_and_keeps_the_orde
             clock.advance(1)
             await jobs.put(tx, kind="send", key=key, lane=lane, pool=pool)
     async with store.begin() as tx:
-        claimed = await jobs.claim(tx, owner="x", room={"send": 9}, slots=9, seconds=60, shares=given_shares)
+        claimed = await jobs.claim(tx, owner="x", room={"send": 9}, slots=9, seconds=60, shares=Shares(given_shares))
     assert sorted(one.key for one in claimed) == sorted(expected)
     ranks = [(one.lane, one.created_at) for one in claimed]
     assert ranks == sorted(ranks)

@@ -30,6 +30,7 @@ from gateway.jobs import (
     Worker,
 )
 from gateway.jobs.repository import job
+from gateway.jobs.room import Shares
 from gateway.problems import Kind, Problem, Text
 from gateway.store import DatabaseUnavailable, Store, Transaction
 from gateway.store.faults import Trouble
@@ -484,7 +485,7 @@ async def test_a_worker_outlives_a_database_that_is_away(node: Node, monkeypatch
         room: Mapping[str, int],
         slots: int,
         seconds: float,
-        shares: Sequence[Share],
+        shares: Shares,
     ) -> list[Claimed]:
         if next(failures, False):
             raise DatabaseUnavailable(Trouble.UNREACHABLE)
