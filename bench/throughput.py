@@ -18,7 +18,7 @@ import structlog
 from bench import trips
 from bench.line import Refused
 from bench.page import machine, put, table
-from bench.postgres import Postgres, PostgresMissing, running
+from bench.postgres import PostgresMissing, running
 from bench.traffic import TooSlow
 from bench.trips import NEEDS, Case
 from demo.processes import StepFailed
@@ -56,15 +56,12 @@ def _cases(options: argparse.Namespace) -> list[Case]:
                 with ExitStack() as opened:
                     postgres = opened.enter_context(running(durable=True)) if database == "postgresql" else None
                     place = Path(folder) / f"{database}-{stored}"
-                    cases.append(asyncio.run(_case(options, place, database, postgres, stored)))
+                    run = trips.run(
+                        place, database, postgres, stored, queued=options.queued, documents=options.documents
+                    )
+                    cases.append(asyncio.run(run))
                 print("\n".join(_costs([cases[-1]])), file=sys.stderr, flush=True)
     return cases
-
-
-async def _case(
-    options: argparse.Namespace, place: Path, database: str, postgres: Postgres | None, stored: int
-) -> Case:
-    return await trips.run(place, database, postgres, stored, queued=options.queued, documents=options.documents)
 
 
 def _page(cases: list[Case], options: argparse.Namespace) -> list[str]:
