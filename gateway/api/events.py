@@ -31,9 +31,7 @@ def router(feed: Feed, *, most_seconds: int) -> APIRouter:
     ) -> views.EventList:
         units = client_of(request).units
         asked = feed.after(units, after, limit=limit, wait=min(wait, most_seconds))
-        events = await unless_gone(request, asked)
-        return views.EventList(
-            items=tuple(views.event(one) for one in events), next=events[-1].seq if events else after
-        )
+        events, seen = await unless_gone(request, asked)
+        return views.EventList(items=tuple(views.event(one) for one in events), next=seen)
 
     return routes

@@ -179,7 +179,7 @@ class EventView(View):
 
 
 class EventList(View):
-    """Events in order; ask again with `after` = `next`."""
+    """Events in order; ask again with `after` = `next`, also when there is none: it lies beyond those of other units."""
 
     items: tuple[EventView, ...]
     next: int

@@ -61,14 +61,25 @@ class Feed:
         )
         tx.after_commit(self._bell.ring)
 
-    async def after(self, unit_codes: Collection[str], seq: int, *, limit: int, wait: float = 0) -> list[Event]:
-        """Events after `seq`; waits so many seconds for the first when there is none."""
+    async def after(
+        self, unit_codes: Collection[str], seq: int, *, limit: int, wait: float = 0
+    ) -> tuple[list[Event], int]:
+        """Events after `seq`, and the seq to ask after next; waits so many seconds for the first when there is none.
+
+        With the last of them the next seq lies beyond those of other units, so that these are gone through once.
+        """
+        seen = seq
 
         async def look() -> list[Event]:
+            nonlocal seen
             async with self._store.read() as tx:
-                return await repository.events_after(tx, unit_codes=sorted(unit_codes), after=seq, limit=limit)
+                newest = await repository.last_event(tx)  # first: what commits after it is found the next time
+                found = await repository.events_after(tx, unit_codes=sorted(unit_codes), after=seen, limit=limit)
+            last = found[-1].seq if found else seen
+            seen = last if len(found) == limit else max(last, newest)
+            return found
 
-        return await look_until(look, self._bell, wait, self._look_seconds)
+        return await look_until(look, self._bell, wait, self._look_seconds), seen
 
 
 async def look_until(look: Callable[[], Awaitable[list[T]]], bell: Bell, wait: float, look_seconds: float) -> list[T]:

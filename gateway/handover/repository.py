@@ -72,20 +72,22 @@ event_table = Table(
     Column("document_id", String(36)),
     Column("data", JsonColumn, nullable=False),
     Index("ix_event_document", "document_id", "seq"),
-    Index("ix_event_unit", "unit_code", "seq"),
     sqlite_autoincrement=True,
 )
 
 # Made once: to make such a statement anew takes longer than the database takes for it.
 _units: BindParameter[str] = bindparam("units", expanding=True)
+SPEAKS_TO_UNITS = or_(event_table.c.unit_code.in_(_units), event_table.c.unit_code.is_(None))
+"""An event of one of `units`, or one that speaks to every unit.
+
+No index helps it, and none may: whoever reads goes through the events by `seq`, each once, however few are its own.
+Through an index by unit SQLite would read all that is left of its events for every page.
+"""
 _limit = bindparam("limit", type_=Integer())
 _ADD_EVENT = insert(event_table)
 _EVENTS_AFTER = (
     select(event_table)
-    .where(
-        event_table.c.seq > bindparam("after"),
-        or_(event_table.c.unit_code.in_(_units), event_table.c.unit_code.is_(None)),
-    )
+    .where(event_table.c.seq > bindparam("after"), SPEAKS_TO_UNITS)
     .order_by(event_table.c.seq)
     .limit(_limit)
 )
@@ -262,12 +264,6 @@ async def oldest_unhanded(tx: Transaction) -> datetime | None:
     """When the oldest delivery that is not handed over was made."""
     statement = select(func.min(delivery_table.c.created_at)).where(_is_open)
     return cast(datetime | None, (await tx.execute(statement)).scalar())
-
-
-async def delivery_counts(tx: Transaction) -> list[tuple[str, int]]:
-    """(state, count) for metrics."""
-    statement = select(delivery_table.c.state, func.count()).group_by(delivery_table.c.state)
-    return [(row[0], row[1]) for row in await tx.execute(statement)]
 
 
 def event_of(row: RowMapping) -> Event:

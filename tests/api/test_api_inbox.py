@@ -109,7 +109,12 @@ class TestEvents:
     async def test_another_unit_s_events_are_not_told(self, api: Api) -> None:
         await arrive(api, OTHER)
         async with api.client() as http:
-            assert (await http.get("/v1/events")).json()["items"] == []
+            page = (await http.get("/v1/events")).json()
+            assert page["items"] == []
+            assert page["next"] > 0  # beyond what is not its own: not gone through again
+            await arrive(api, OWN)
+            after = (await http.get("/v1/events", params={"after": page["next"]})).json()
+        assert [one["unit_code"] for one in after["items"]] == [OWN]
 
     async def test_a_long_poll_ends_with_the_first_event(self, api: Api, http: httpx2.AsyncClient) -> None:
         polling = asyncio.ensure_future(http.get("/v1/events", params={"wait": 30}))

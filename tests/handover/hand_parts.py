@@ -128,7 +128,7 @@ class House:
 
     async def events(self) -> list[Event]:
         """The whole feed."""
-        return await self.feed.after({OWN, OTHER}, 0, limit=1000)
+        return (await self.feed.after({OWN, OTHER}, 0, limit=1000))[0]
 
     async def state_of(self, document: Document) -> str:
         """Of its delivery."""

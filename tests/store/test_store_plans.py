@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from gateway.api import repository as api
 from gateway.axis.port import MessageType
 from gateway.documents import repository as documents
-from gateway.documents.model import Arrival, ArrivalState, Direction, Dispatch, DispatchState
+from gateway.documents.model import Arrival, ArrivalState, Direction, Dispatch, DispatchState, DocumentState
 from gateway.documents.settling import repository as settling
 from gateway.handover import repository as handover
 from gateway.handover.notices import repository as notices
@@ -80,6 +80,15 @@ HOT: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "documents.newest": lambda tx: documents.search_documents(
         tx, documents.DocumentFilter(unit_codes=frozenset({"H99"})), before=None, limit=50
     ),
+    "documents.of_units_in_a_state": lambda tx: documents.search_documents(
+        tx,
+        documents.DocumentFilter(unit_codes=frozenset({"H99", "H98"}), state=DocumentState.UNKNOWN),
+        before=documents.Cursor(NOW, "1"),
+        limit=50,
+    ),
+    "documents.by_notation": lambda tx: documents.search_documents(
+        tx, documents.DocumentFilter(unit_codes=frozenset({"H99", "H98"}), notation="UBND"), before=None, limit=50
+    ),
     "documents.by_name": lambda tx: documents.search_documents(
         tx,
         documents.DocumentFilter(unit_codes=frozenset({"H99"}), document_id="1", since=NOW),
@@ -117,7 +126,8 @@ HOT: dict[str, Callable[[Transaction], Awaitable[object]]] = {
 }
 PARTIAL = ("ix_job_due", "ix_job_leased", "ix_job_dead", "ix_delivery_queue")
 """Indexes that hold only what is under way: reading one through is what counting that means."""
-SMALL = ("connection", "unit", "damaged_blob", "restoration", "settling")
+SMALL = ("connection", "unit", "damaged_blob", "restoration", "settling", "kind", "kind_1")
+"""Tables of a few rows, and the kinds of documents that a list goes through."""
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -137,6 +147,9 @@ async def test_it_reads_no_whole_table(store: Store, name: str) -> None:
         ("documents.known", "ix_document_known"),
         ("documents.by_name", "ix_document_known"),
         ("documents.by_number", "ix_document_number"),
+        ("documents.newest", "ix_document_listed"),
+        ("documents.of_units_in_a_state", "ix_document_listed"),
+        ("documents.by_notation", "ix_document_notation"),
     ],
 )
 async def test_of_several_indexes_sqlite_takes_the_one_that_finds_few_rows(store: Store, name: str, index: str) -> None:
@@ -146,6 +159,16 @@ async def test_of_several_indexes_sqlite_takes_the_one_that_finds_few_rows(store
         plans = await plans_of(store, tx, HOT[name])
         await tx.connection.rollback()
     assert any(index in line for line in plans), plans
+
+
+@pytest.mark.parametrize("name", ["events.after", "notices.news"])
+async def test_events_are_read_in_their_own_order_not_put_in_order_for_each_page(store: Store, name: str) -> None:
+    if store.dialect == "postgresql":
+        pytest.skip("PostgreSQL chooses by its statistics, of which an empty table has none")
+    async with store.begin() as tx:
+        plans = await plans_of(store, tx, HOT[name])
+        await tx.connection.rollback()
+    assert [line for line in plans if "TEMP B-TREE" in line or "Sort" in line] == []
 
 
 async def test_what_is_saved_sets_no_key_which_sqlite_would_look_for_in_every_table_that_refers_to_it(
@@ -201,6 +224,7 @@ def reads_all(store: Store, line: str) -> bool:
         return False
     return (
         words[1] not in SMALL
+        and "CONSTANT" not in words
         and not words[1].startswith(("(", "<", "anon_"))
         and not any(one in words for one in PARTIAL)
     )

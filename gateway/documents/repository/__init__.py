@@ -26,8 +26,6 @@ from gateway.documents.repository.dispatches import (
     unfinished_dispatches,
 )
 from gateway.documents.repository.documents import (
-    Cursor,
-    DocumentFilter,
     add_document,
     attachments_of,
     document_counts,
@@ -36,9 +34,9 @@ from gateway.documents.repository.documents import (
     hold_document,
     hold_key,
     known_documents,
-    search_documents,
     set_document_state,
 )
+from gateway.documents.repository.lists import Cursor, DocumentFilter, search_documents
 from gateway.documents.repository.packets import add_packet, find_packet, packet_of_document
 from gateway.documents.repository.recipients import (
     add_recipients,

@@ -1,10 +1,9 @@
 """SQL of documents and their files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
 from gateway.documents.model import (
     Attachment,
@@ -78,13 +77,13 @@ async def add_document(
 async def find_document(tx: Transaction, id: str) -> Document | None:
     """The document with our id."""
     row = (await tx.execute(_FIND, {"of_document": id})).mappings().first()
-    return _document(row) if row else None
+    return document_of(row) if row else None
 
 
 async def find_live(tx: Transaction, unit_code: str, live_key: str) -> Document | None:
     """The outgoing document of the unit that holds this key (G-17)."""
     row = (await tx.execute(_LIVE, {"of_unit": unit_code, "key": live_key})).mappings().first()
-    return _document(row) if row else None
+    return document_of(row) if row else None
 
 
 async def hold_document(tx: Transaction, id: str) -> None:
@@ -107,7 +106,7 @@ async def known_documents(
         document_table.c.unit_code.in_(unit_codes),
         document_table.c.direction == direction,
     )
-    found = [_document(row) for row in (await tx.execute(statement)).mappings()]
+    found = [document_of(row) for row in (await tx.execute(statement)).mappings()]
     return sorted(found, key=lambda one: (one.created_at, one.id))
 
 
@@ -119,58 +118,6 @@ async def set_document_state(
     if free_key:
         values["live_key"] = None
     await tx.execute(_CHANGE, values)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentFilter:
-    """What a list is narrowed by; None does not narrow. Dates are of our receipt, `until` exclusive."""
-
-    unit_codes: frozenset[str]
-    direction: Direction | None = None
-    state: DocumentState | None = None
-    number: str | None = None
-    notation: str | None = None
-    document_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last row of a page: its time and id. The next page lies before it."""
-
-    created_at: datetime
-    id: str
-
-
-async def search_documents(
-    tx: Transaction, wanted: DocumentFilter, *, before: Cursor | None, limit: int
-) -> list[Document]:
-    """Newest first, at most `limit`."""
-    column = document_table.c
-    by_name = wanted.document_id is not None or wanted.number is not None
-    # Few have the same name: asked for the bare time, SQLite would read all documents of a unit in its order for them.
-    time = func.coalesce(column.created_at, column.created_at) if by_name else column.created_at
-    conditions: list[ColumnElement[bool]] = [column.unit_code.in_(sorted(wanted.unit_codes))]
-    if wanted.direction is not None:
-        conditions.append(column.direction == wanted.direction)
-    if wanted.state is not None:
-        conditions.append(column.state == wanted.state)
-    if wanted.number is not None:
-        conditions.append(column.number == wanted.number)
-    if wanted.notation is not None:
-        conditions.append(column.notation == wanted.notation)
-    if wanted.document_id is not None:
-        conditions.append(column.document_id == wanted.document_id)
-    if wanted.since is not None:
-        conditions.append(time >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(time < wanted.until)
-    if before is not None:
-        earlier = and_(time == before.created_at, column.id < before.id)
-        conditions.append(or_(time < before.created_at, earlier))
-    statement = select(document_table).where(*conditions).order_by(time.desc(), column.id.desc()).limit(limit)
-    return [_document(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def attachments_of(tx: Transaction, document_id: str) -> list[Attachment]:
@@ -192,7 +139,8 @@ async def hold_key(tx: Transaction, id: str, live_key: str) -> None:
     await tx.execute(update(document_table).where(document_table.c.id == id).values(live_key=live_key))
 
 
-def _document(row: RowMapping) -> Document:
+def document_of(row: RowMapping) -> Document:
+    """A document as it is stored."""
     return Document(
         id=row["id"],
         direction=Direction(row["direction"]),

@@ -64,7 +64,8 @@ document_table = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("unit_code", "live_key", name="uq_document_live_key"),
     Index("ix_document_known", "document_id", "unit_code", "direction"),
-    Index("ix_document_listed", "unit_code", "created_at", "id"),
+    Index("ix_document_listed", "unit_code", "direction", "state", "created_at", "id"),
+    Index("ix_document_notation", "unit_code", "notation", "created_at", "id"),
     Index("ix_document_state", "state", "created_at"),
     Index("ix_document_number", "unit_code", "number", "notation"),
 )

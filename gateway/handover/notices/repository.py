@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from gateway.handover.model import Event
 from gateway.handover.notices.model import Notice, NoticeState
-from gateway.handover.repository import event_of, event_table, last_event_before
+from gateway.handover.repository import SPEAKS_TO_UNITS, event_of, event_table, last_event_before
 from gateway.store import Transaction, UtcDateTime, metadata
 from gateway.store.inserts import unless_there
 
@@ -68,7 +68,7 @@ _NEWS = (
     .where(
         event_table.c.seq > bindparam("after"),
         event_table.c.kind.in_(bindparam("kinds", expanding=True)),
-        or_(event_table.c.unit_code.in_(_units), event_table.c.unit_code.is_(None)),
+        SPEAKS_TO_UNITS,
     )
     .order_by(event_table.c.seq)
     .limit(_limit)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from gateway.handover.model import Event
-from gateway.handover.repository import delivery_table, event_of, event_table
+from gateway.handover.repository import SPEAKS_TO_UNITS, delivery_table, event_of, event_table
 from gateway.handover.webhooks.model import (
     NO_DOCUMENT,
     Backlog,
@@ -285,9 +285,7 @@ def _next_event(groups: frozenset[str], has_document: bool) -> Select[*tuple[Any
 
 
 def _for(groups: frozenset[str]) -> tuple[ColumnElement[bool], ...]:
-    column = event_table.c
-    units = or_(column.unit_code.in_(bindparam("units", expanding=True)), column.unit_code.is_(None))
-    return (units, or_(*(column.kind.like(f"{group}.%") for group in sorted(groups))))
+    return (SPEAKS_TO_UNITS, or_(*(event_table.c.kind.like(f"{group}.%") for group in sorted(groups))))
 
 
 def _values(endpoint: Endpoint) -> dict[str, object]:
