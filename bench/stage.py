@@ -11,7 +11,7 @@ from bench.costs import Costs, look
 from bench.line import Line
 from bench.postgres import Postgres
 from demo.processes import Processes
-from gateway import app, settings
+from gateway import opening, settings
 from gateway.api import clients
 from gateway.directory import connections, units
 from gateway.directory.records import NewConnection, NewUnit
@@ -64,7 +64,7 @@ class Agency:
 
     async def migrate(self) -> None:
         """Make the tables."""
-        store = app.open_store(self._settings)
+        store = opening.open_store(self._settings)
         try:
             await migrate.upgrade(store)
         finally:
@@ -75,7 +75,7 @@ class Agency:
         secret = self._folder / "axis-secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
-        now = app.clock()
+        now = opening.clock()
         new = NewConnection(
             id="axis",
             endpoint=f"{axis_address}/XrdAdapter/adapter",
@@ -84,14 +84,14 @@ class Agency:
             allow_plain_http=True,
             poll_seconds=POLL_SECONDS,
         )
-        store = app.open_store(self._settings)
+        store = opening.open_store(self._settings)
         try:
             async with store.begin() as tx:
                 await connections.add(tx, new, now)
                 await units.add(tx, NewUnit(code=self.code, name=f"Đơn vị {self.code}", connection_id="axis"), now)
                 connection = await connections.activate(tx, "axis", now - timedelta(days=1), now)
                 self.key = await clients.add(tx, "qlvb", frozenset({self.code}), now)
-            axis = app.axis_for(connection, SECRET)
+            axis = opening.axis_for(connection, SECRET)
             await refresh(store, "axis", axis.agencies(), now)
             await axis.close()
         finally:

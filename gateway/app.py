@@ -1,36 +1,25 @@
 """The one place where parts are put together: settings in, a gateway out."""
 
-import asyncio
 import os
-import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from secrets import token_bytes
 from uuid import uuid4
 
-import structlog
-import uvicorn
 from fastapi import FastAPI
 
+from gateway import opening
 from gateway.api import ApiParts, create_api, views
 from gateway.api.clients import Clients
-from gateway.api.logging import configure
 from gateway.api.meters import Meters
-from gateway.axis.places import Places
-from gateway.axis.port import Axis, Exchange
-from gateway.axis.settings import VxpSettings
-from gateway.axis.vxp.client import VxpClient
+from gateway.axes import Axes
 from gateway.desk.acting import Desk
-from gateway.directory.records import Connection
 from gateway.directory.refresh_job import Refresher, Shrank
-from gateway.directory.secret_sources import SecretFile, secret_source
 from gateway.documents.announcing import Announce, Announcement, Happening, Passed, unwatched
 from gateway.documents.arriving import Arriver
 from gateway.documents.dispatching import SETTLE_JOB, Dispatcher
@@ -50,7 +39,7 @@ from gateway.handover.day_end import DAY_END_JOB, DayEnds
 from gateway.handover.feed import Bell, Feed
 from gateway.handover.inbox import Inbox
 from gateway.handover.notices.claiming import Notices
-from gateway.handover.webhooks.calling import Caller, CallSettings
+from gateway.handover.webhooks.calling import Caller
 from gateway.handover.webhooks.endpoints import FEED_JOB
 from gateway.handover.webhooks.patience import Breaker as WebhookBreaker
 from gateway.handover.webhooks.patience import LongSchedule
@@ -60,12 +49,11 @@ from gateway.inspection import Inspector
 from gateway.installation import BlobCheck, Hold, Nodes, Standing
 from gateway.installation.nodes import BEAT_SECONDS
 from gateway.installation.standing import marry_folder
-from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKind, Jobs, Lane, Outcome, Worker
-from gateway.problems import Kind, Problem, Text
+from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKind, Jobs, Outcome, Worker
+from gateway.opening import caller_for, open_blobs, open_store, ring_for, trust_for
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.signing.keys.ring import Ring
-from gateway.signing.own_chain import OwnChain
 from gateway.signing.profile import NONCE_BYTES
 from gateway.signing.trust.asking import Asker
 from gateway.signing.trust.book import REVOCATION_JOB, TrustBook
@@ -73,200 +61,14 @@ from gateway.signing.trust.fetching import Fetcher, FetchSettings
 from gateway.signing.xmldsig.verifying import EnvelopedVerifier
 from gateway.statuses.receiving import Receiver
 from gateway.statuses.reporting import Reporter, status_packet_of
-from gateway.store import Blobs, DatabaseUnavailable, FolderBlobs, Store, Transaction, append_line, migrate
-
-_log = structlog.get_logger(__name__)
-
-_LONGEST_USE = timedelta(hours=1)
-"""No exchange with an axis lasts longer."""
+from gateway.store import Blobs, Store, Transaction, append_line, migrate
+from gateway.times import Clock
 
 _ASKED_AT_A_TIME = 2
 """Certificates whose issuers are asked at a time: slots are for documents."""
 
-_LARGEST_KEY_FILE = 256 * 1024
-"""Bytes. A PKCS#12 file with a long chain has 20 kB."""
-
 Handler = Callable[[Claimed], Awaitable[Outcome]]
 Exhausted = Callable[[Claimed, str], Awaitable[None]]
-
-
-def clock() -> datetime:
-    """The present."""
-    return datetime.now(UTC)
-
-
-def open_store(settings: Settings) -> Store:
-    """The database of these settings."""
-    return Store(settings.store)
-
-
-def open_blobs(settings: Settings) -> Blobs:
-    """The blobs of these settings."""
-    return FolderBlobs(settings.store.blob_folder)
-
-
-def read_secret(source: str) -> str:
-    """The secret that `file:/path` or `env:NAME` names. Raises Problem `connection.secret`, never quoting it."""
-    parsed = secret_source(source)
-    try:
-        found = (
-            Path(parsed.path).read_text(encoding="utf-8") if isinstance(parsed, SecretFile) else os.environ[parsed.name]
-        )
-    except (OSError, KeyError, UnicodeDecodeError):
-        found = ""
-    if secret := found.strip():
-        return secret
-    raise Problem(
-        "connection.secret",
-        Kind.UNAVAILABLE,
-        Text(f"Không đọc được khóa bí mật từ {source}.", f"The secret could not be read from {source}."),
-        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
-    )
-
-
-def read_key_file(source: str) -> bytes:
-    """The bytes of a key or certificate that `file:/path` or `env:NAME` names. Raises Problem `key.source`."""
-    parsed = secret_source(source)
-    try:
-        if isinstance(parsed, SecretFile):
-            with Path(parsed.path).open("rb") as file:
-                found = file.read(_LARGEST_KEY_FILE + 1)
-        else:
-            found = os.environ[parsed.name].encode()
-    except (OSError, KeyError):
-        found = b""
-    if 0 < len(found) <= _LARGEST_KEY_FILE:
-        return found
-    raise Problem(
-        "key.source",
-        Kind.UNAVAILABLE,
-        Text(f"Không đọc được khóa hoặc chứng thư từ {source}.", f"No key or certificate could be read from {source}."),
-        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
-    )
-
-
-def axis_for(
-    connection: Connection,
-    secret: str,
-    *,
-    on_exchange: Callable[[Exchange], None] | None = None,
-    places: Places | None = None,
-) -> Axis:
-    """The adapter of a connection; `places` are those that its users share. Raises Problem for options that no adapter knows."""
-    known = {field.name for field in fields(VxpSettings)}
-    options = {name: value for name, value in connection.options.items() if name in known}
-    settings = VxpSettings(
-        endpoint=connection.endpoint,
-        allow_plain_http=connection.allow_plain_http,
-        ca_file=Path(connection.ca_file) if connection.ca_file else None,
-        max_connections=connection.max_connections,
-        **options,  # type: ignore[arg-type]  # JSON values; VxpSettings checks their ranges
-    )
-    return VxpClient(
-        settings, system_id=connection.system_id, secret=secret, clock=clock, on_exchange=on_exchange, places=places
-    )
-
-
-def caller_for(settings: Settings) -> Caller:
-    """What calls webhooks."""
-    wanted = CallSettings(hosts=settings.handover.allowed_hosts, seconds=settings.handover.webhook_seconds)
-    return Caller(wanted, read_secret=read_secret, clock=clock)
-
-
-def trust_for(settings: Settings, store: Store, jobs: Jobs) -> TrustBook:
-    """Who is trusted."""
-    return TrustBook(store, jobs, purposes=settings.signing.allowed_purposes)
-
-
-def ring_for(
-    settings: Settings, store: Store, trust: TrustBook, *, again: bool = False, looks_only: bool = False
-) -> Ring:
-    """The keys that sign, looked at with the trust that is held; `again` as in Ring, `looks_only` has nobody asked."""
-    return Ring(
-        store=store,
-        read_secret=read_secret,
-        read_bytes=read_key_file,
-        clock=clock,
-        settings=settings.signing,
-        chain_fault=OwnChain(store, trust, asks=not looks_only).fault,
-        again=again,
-    )
-
-
-class Axes:
-    """The adapters in use, one for each connection as it is now configured."""
-
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
-        self._since = clock()
-        self._places: dict[str, Places] = {}
-        self._secrets: dict[str, str] = {}
-        self._made: dict[str, tuple[datetime, Axis]] = {}
-        self._retired: list[tuple[datetime, Axis]] = []
-        self._skews: dict[str, float] = {}
-        self._making = asyncio.Lock()
-
-    async def of(self, connection: Connection) -> Axis:
-        """The adapter; a changed connection gets a new one, which reads its secret anew."""
-        async with self._making:
-            made = self._made.get(connection.id)
-            if made is not None and made[0] == connection.changed_at:
-                return made[1]
-            secret = await asyncio.to_thread(read_secret, connection.secret_source)
-            places = self._places.setdefault(connection.id, Places(connection.max_connections))
-            axis = axis_for(connection, secret, on_exchange=partial(self._note, connection.id), places=places)
-            self._secrets[connection.id] = secret
-            self._made[connection.id] = (connection.changed_at, axis)
-            if made is not None:
-                await self._retire(made[1])
-            return axis
-
-    async def secret_changed(self, connection: Connection) -> bool:
-        """Whether its secret is another than this process used last.
-
-        One that this process never used counts as changed when the connection stood as it stands before we started:
-        to change a secret and start anew is what an operator does.
-        """
-        try:
-            secret = await asyncio.to_thread(read_secret, connection.secret_source)
-        except Problem:
-            return False
-        used = self._secrets.get(connection.id)
-        self._secrets[connection.id] = secret
-        if used is not None:
-            return used != secret
-        return connection.changed_at <= self._since
-
-    def resize(self, connection_id: str, places: int) -> None:
-        """Give a connection so many places in this process."""
-        known = self._places.get(connection_id)
-        if known is None:
-            self._places[connection_id] = Places(places)
-        elif known.count != places:
-            known.resize(places)
-
-    def skew_of(self, connection_id: str) -> float | None:
-        """Our clock minus the axis's by its last answer (seconds)."""
-        return self._skews.get(connection_id)
-
-    async def close(self) -> None:
-        """Close all."""
-        for _, axis in [*self._made.values(), *self._retired]:
-            await axis.close()
-
-    def _note(self, connection_id: str, exchange: Exchange) -> None:
-        self._meters.exchange(exchange)
-        if exchange.axis_date is not None:
-            self._skews[connection_id] = (clock() - exchange.axis_date).total_seconds()
-
-    async def _retire(self, axis: Axis) -> None:
-        """An adapter may be in the middle of a send, which closing it would make unknown: it is closed later."""
-        now = clock()
-        over = [one for since, one in self._retired if now - since > _LONGEST_USE]
-        self._retired = [(since, one) for since, one in self._retired if now - since <= _LONGEST_USE]
-        self._retired.append((now, axis))
-        for one in over:
-            await one.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +96,8 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
     store, blobs = open_store(settings), open_blobs(settings)
     try:
         await migrate.check(store)
-        await marry_folder(store, blobs, clock())
-        built = _put_together(settings, store, blobs, passed)
+        await marry_folder(store, blobs, opening.clock())
+        built = _put_together(settings, store, blobs, passed, opening.clock)
         try:
             yield built
         finally:
@@ -306,10 +108,10 @@ async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIte
         await store.close()
 
 
-def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed) -> Gateway:
+def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed, clock: Clock) -> Gateway:
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     meters, bell, jobs = Meters(), Bell(), Jobs(clock)
-    axes = Axes(meters)
+    axes = Axes(meters, clock)
     feed = Feed(store, bell, look_seconds=settings.handover.look_seconds)
     announce = Recorder(feed.announce).announce
     reporter = Reporter(jobs, announce, clock)
@@ -340,7 +142,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         unknown_repeats=settings.documents.status_repeats,
     )
     trust = trust_for(settings, store, jobs)
-    ring = ring_for(settings, store, trust)
+    ring = ring_for(settings, store, trust, clock=clock)
     examiner = Examiner(
         store=store,
         blobs=blobs,
@@ -425,7 +227,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         hours=settings.serve.directory_hours,
     )
-    caller = caller_for(settings)
+    caller = caller_for(settings, clock=clock)
     webhooks = Webhooks(
         store=store,
         jobs=jobs,
@@ -500,14 +302,15 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     )
 
     def measured(name: str, handle: Handler, exhausted: Exhausted | None = None) -> JobKind:
-        return JobKind(name=name, handler=_measured(meters, handle), policy=patient, exhausted=exhausted)
+        return JobKind(name=name, handler=_measured(meters, clock, handle), policy=patient, exhausted=exhausted)
 
     worker = Worker(
         store,
         jobs,
         _held_after_restore(
             Hold(store, clock),
-            settings.documents.held_seconds,
+            timedelta(seconds=settings.documents.held_seconds),
+            clock,
             measured("dispatch", dispatcher.handle, dispatcher.exhausted),
             measured(SETTLE_JOB, settler.handle),
             measured("arrival", arriver.handle, arriver.exhausted),
@@ -586,73 +389,13 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
     )
 
 
-async def serve(
-    settings: Settings, *, host: str | None = None, port: int | None = None, passed: Passed = unwatched
-) -> None:
-    """API and worker in one process, until SIGTERM or SIGINT. Prints one line when it is ready."""
-    configure(settings.serve.log_level.upper())
-    async with gateway(settings, passed=passed) as built:
-        stop = asyncio.Event()
-        server = _Server(
-            uvicorn.Config(
-                built.api,
-                host=host or settings.serve.host,
-                port=settings.serve.port if port is None else port,
-                http="h11",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=20,
-            )
-        )
-        _on_signals(server.leave)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(work_until(built, stop))
-            await server.serve()
-            stop.set()
-
-
-async def work(settings: Settings, *, passed: Passed = unwatched) -> None:
-    """A worker alone, until SIGTERM or SIGINT."""
-    configure(settings.serve.log_level.upper())
-    async with gateway(settings, passed=passed) as built:
-        stop = asyncio.Event()
-        _on_signals(stop.set)
-        await work_until(built, stop)
-
-
-async def work_until(built: Gateway, stop: asyncio.Event) -> None:
-    """Run jobs, the schedule's first of all, until `stop` is set; a database that is away is waited for."""
-    while not stop.is_set() and not await _scheduled(built):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(built.settings.jobs.idle):
-                await stop.wait()
-    watching = asyncio.create_task(built.webhooks.watch())
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(built.nodes.run(stop))
-            await built.worker.run(stop)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-
-
-async def _scheduled(built: Gateway) -> bool:
-    try:
-        async with built.store.begin() as tx:
-            await built.jobs.put(tx, kind="schedule", key="all", lane=Lane.SECOND)
-    except DatabaseUnavailable as error:
-        _log.warning("schedule.database_unavailable", code=error.code, do=error.action.en)
-        return False
-    return True
-
-
-def _held_after_restore(hold: Hold, seconds: int, *kinds: JobKind) -> list[JobKind]:
+def _held_after_restore(hold: Hold, pause: timedelta, clock: Clock, *kinds: JobKind) -> list[JobKind]:
     """The kinds, each waiting as long as a restore holds it back."""
 
     def waiting(handle: Handler) -> Handler:
         async def run(job: Claimed) -> Outcome:
             if await hold.holds(job.kind, job.key):
-                return Again(clock() + timedelta(seconds=seconds))
+                return Again(clock() + pause)
             return await handle(job)
 
         return run
@@ -672,7 +415,7 @@ def _breaker_policies(settings: Settings) -> dict[str, Breaker]:
     return {"out": line, "in": line, "from": Breaker(failures=1, first=first, ceiling=900.0, unseen=900.0)}
 
 
-def _measured(meters: Meters, handle: Handler) -> Handler:
+def _measured(meters: Meters, clock: Clock, handle: Handler) -> Handler:
     """The handler, with what came of each run counted, and how long what it finished had been under way."""
 
     async def run(job: Claimed) -> Outcome:
@@ -691,30 +434,3 @@ def _directory_alarm(announce: Announce) -> Shrank:
         await announce(tx, Announcement(kind=Happening.ALARM_DIRECTORY, at=now, data=data))
 
     return shrank
-
-
-def _on_signals(call: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, call)
-
-
-class _Server(uvicorn.Server):
-    """Says where it listens once it does, and leaves signals to us: uvicorn would die of them before the worker is done."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def leave(self) -> None:
-        """Stop: finish what is being answered; a second time, at once."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for server in self.servers:
-            for one in server.sockets:
-                host, port = one.getsockname()[:2]
-                sys.stderr.write(f"gateway ready on http://{host}:{port}\n")
-                sys.stderr.flush()

@@ -6,7 +6,7 @@ from io import BytesIO
 
 from world import DEPARTMENT, PARTNER, SENDER, Bytes
 
-from gateway import app
+from gateway import opening
 from gateway.edxml.model import (
     Bussiness,
     Code,
@@ -51,7 +51,7 @@ def document(
             other_info=OtherInfo.model_validate(other),
         ),
         trace_header_list=TraceHeaderList(
-            trace_headers=(TraceHeader(organ_id=PARTNER, timestamp=(at or app.clock()).replace(microsecond=0)),),
+            trace_headers=(TraceHeader(organ_id=PARTNER, timestamp=(at or opening.clock()).replace(microsecond=0)),),
             bussiness=Bussiness(bussiness_doc_type=business, bussiness_doc_reason=f"Nghiệp vụ {business}"),
         ),
     )
@@ -76,7 +76,7 @@ def status(
             response_for=ResponseFor(organ_id=to, code="1/SXD", document_id=document_id),
             status_code=code,
             description=description,
-            timestamp=(at or app.clock()).replace(microsecond=0),
+            timestamp=(at or opening.clock()).replace(microsecond=0),
         )
     )
     out = BytesIO()

@@ -16,7 +16,7 @@ import httpx2
 import uvicorn
 from bell import rings, with_bell
 
-from gateway import app, settings
+from gateway import app, opening, running, settings
 from gateway.api import clients
 from gateway.axis.port import MessageType, SendResult
 from gateway.axis.settings import VxpSettings
@@ -91,7 +91,7 @@ class Axis:
     async def send(self, packet: bytes, kind: MessageType = MessageType.EDOC, from_code: str = PARTNER) -> SendResult:
         """Send a packet made by hand, as the partner's system."""
         settings = VxpSettings(endpoint=f"{self.address}/XrdAdapter/adapter", allow_plain_http=True)
-        client = VxpClient(settings, system_id=PARTNERS, secret=SECRET, clock=app.clock)
+        client = VxpClient(settings, system_id=PARTNERS, secret=SECRET, clock=opening.clock)
         try:
             return await client.send(kind, from_code, Bytes(packet))
         finally:
@@ -139,11 +139,11 @@ class Node:
     async def change(self, change: Callable[..., Awaitable[Connection]], *more: datetime | str) -> None:
         """What an operator does to the connection: activate, observe, stop, resume."""
         async with self.gateway.store.begin() as tx:
-            await change(tx, "axis", *more, app.clock())
+            await change(tx, "axis", *more, opening.clock())
 
     async def poll(self) -> None:
         """Ask the axis now, and wait until that was done."""
-        asked = app.clock()
+        asked = opening.clock()
         async with self.gateway.store.begin() as tx:
             await self.gateway.jobs.wake(tx, "poll", "axis")
 
@@ -312,7 +312,7 @@ async def axis(folder: Path, faults: Sequence[str] = (), readings: Sequence[str]
         SystemSpec.parse(f"{RECEIVING}:{SECRET}:{DEPARTMENT},{OTHER},{TWO_FORMS}/{OLD_FORM},H98.02"),
         SystemSpec.parse(f"{PARTNERS}:{SECRET}:{PARTNER}"),
     ]
-    simulated = simulator(systems, faults, folder, app.clock, seed=7, readings=readings)
+    simulated = simulator(systems, faults, folder, opening.clock, seed=7, readings=readings)
     with serving(with_bell(simulated.app)) as address:
         async with httpx2.AsyncClient(timeout=BOUND) as http:
             yield Axis(address, http)
@@ -357,8 +357,8 @@ async def prepare(
     """What an operator does once: connection, units, key. The key."""
     secret = folder / "secret"
     secret.write_text(SECRET)
-    store = app.open_store(wanted)
-    now = app.clock()
+    store = opening.open_store(wanted)
+    now = opening.clock()
     try:
         async with store.begin() as tx:
             await connections.add(
@@ -414,7 +414,7 @@ async def node(wanted: settings.Settings, key: str, *, working: bool = True) -> 
 async def worker(of: Node) -> AsyncIterator[None]:
     """Its worker. The axis is asked whenever something happened there: tests wait for polls."""
     stop = asyncio.Event()
-    running = asyncio.create_task(app.work_until(of.gateway, stop))
+    working = asyncio.create_task(running.work_until(of.gateway, stop))
     hurrying = asyncio.create_task(_hurry(of.gateway))
     try:
         yield
@@ -422,7 +422,7 @@ async def worker(of: Node) -> AsyncIterator[None]:
         hurrying.cancel()
         await asyncio.gather(hurrying, return_exceptions=True)
         stop.set()
-        await running
+        await working
 
 
 async def _hurry(built: app.Gateway) -> None:

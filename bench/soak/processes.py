@@ -20,7 +20,7 @@ from gateway.cli import main as gateway_main
 START_SECONDS = 180.0
 """Of a process that is started: what a machine that is much too busy may need."""
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["gateway.app", "bench.soak.processes"])
+_FORKS.set_forkserver_preload(["gateway.running", "bench.soak.processes"])
 
 
 class Stuck(Exception):

@@ -16,7 +16,7 @@ from bench.soak.cast import ADAPTER, AGENCIES, CONNECTION, HANDED, INBOX, SECRET
 from bench.soak.options import Options
 from bench.soak.processes import START_SECONDS, Program, Stuck, free_port
 from bench.soak.wire import Wire
-from gateway import app, settings
+from gateway import opening, settings
 from gateway.api import clients
 from gateway.directory import connections, units
 from gateway.directory.records import NewConnection, NewUnit
@@ -174,7 +174,7 @@ async def _set_up(
     cast: Cast, home: Path, wanted: settings.Settings, axis_port: int, hook_of: Callable[[str], str]
 ) -> str:
     """What an operator does once, as the commands do it: database, connection, units, key, webhooks. The key."""
-    store, now, jobs = app.open_store(wanted), app.clock(), Jobs(app.clock)
+    store, now, jobs = opening.open_store(wanted), opening.clock(), Jobs(opening.clock)
     try:
         await migrate.upgrade(store)
         async with store.begin() as tx:

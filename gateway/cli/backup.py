@@ -97,9 +97,9 @@ async def _create(context: typer.Context, path: Path) -> "Manifest":
     from importlib.metadata import version
     from uuid import uuid4
 
-    from gateway.app import open_blobs
     from gateway.backup.archive import new_target
     from gateway.backup.taking import take
+    from gateway.opening import open_blobs
 
     async with database(context) as store:
         backup_id = str(uuid4())

@@ -259,7 +259,7 @@ def _first_moment(since: str) -> datetime:
 
 
 def _look_at_secret(source: str) -> None:
-    from gateway.app import read_secret
+    from gateway.opening import read_secret
 
     try:
         read_secret(source)

@@ -40,8 +40,8 @@ def export(
         Path | None, typer.Option(dir_okay=False, help="The file; - for stdout. / Tệp ghi ra; - là đầu ra chuẩn.")
     ] = None,
 ) -> None:
-    from gateway.app import open_blobs
     from gateway.evidence.bundle import write_bundle
+    from gateway.opening import open_blobs
 
     gathered = run(_gather(context, id))
     path = out or Path(f"evidence-{gathered.contents.subject.id}.zip")

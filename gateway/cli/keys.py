@@ -219,8 +219,8 @@ async def _add(context: typer.Context, new: "NewKey") -> None:
 
 
 async def _every(context: typer.Context) -> "tuple[tuple[KeyRow, ...], tuple[KeyStanding, ...]]":
-    from gateway.app import ring_for, trust_for
     from gateway.jobs import Jobs
+    from gateway.opening import ring_for, trust_for
     from gateway.signing.keys import register
 
     settings = settings_of(context)
@@ -235,8 +235,8 @@ async def _every(context: typer.Context) -> "tuple[tuple[KeyRow, ...], tuple[Key
 
 
 async def _standing(context: typer.Context, name: str, *, again: bool) -> "KeyStanding":
-    from gateway.app import ring_for, trust_for
     from gateway.jobs import Jobs
+    from gateway.opening import ring_for, trust_for
     from gateway.signing.keys import register
 
     settings = settings_of(context)

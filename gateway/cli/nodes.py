@@ -72,8 +72,8 @@ async def _trust_clock(context: typer.Context) -> None:
 
 
 async def _adopt_folder(context: typer.Context) -> None:
-    from gateway.app import open_blobs
     from gateway.installation import standing
+    from gateway.opening import open_blobs
 
     blobs = open_blobs(settings_of(context))
     async with database(context) as store, store.begin() as tx:

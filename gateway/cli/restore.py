@@ -15,7 +15,7 @@ from gateway.problems import Kind, Problem, Text
 from gateway.times import shown
 
 if TYPE_CHECKING:
-    from gateway.app import Axes
+    from gateway.axes import Axes
     from gateway.backup.differences import Differences
     from gateway.backup.restoring import Plan
 
@@ -156,12 +156,12 @@ def _told(leaving: int, unknown: int, *, dry_run: bool) -> None:
 
 
 async def _restore(context: typer.Context, path: Path, *, dry_run: bool, force: bool) -> "Plan":
-    from gateway.app import open_blobs
     from gateway.backup.archive import open_source
     from gateway.backup.restoring import plan
     from gateway.backup.restoring import restore as restored
     from gateway.evidence.recording import Recorder
     from gateway.handover.feed import Bell, Feed
+    from gateway.opening import open_blobs
     from gateway.store import Store
 
     settings = settings_of(context)
@@ -217,9 +217,10 @@ async def _release_all(context: typer.Context, *, dry_run: bool, without_axis: b
 @asynccontextmanager
 async def _axes() -> "AsyncIterator[Axes]":
     from gateway.api.meters import Meters
-    from gateway.app import Axes
+    from gateway.axes import Axes
+    from gateway.opening import clock
 
-    axes = Axes(Meters())
+    axes = Axes(Meters(), clock)
     try:
         with quiet():
             yield axes

@@ -17,12 +17,12 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. / Cổng; 0 để tự chọn.")
     ] = None,
 ) -> None:
-    from gateway import app
+    from gateway import running
 
-    run(app.serve(settings_of(context), host=host, port=port))
+    run(running.serve(settings_of(context), host=host, port=port))
 
 
 def worker(context: typer.Context) -> None:
-    from gateway import app
+    from gateway import running
 
-    run(app.work(settings_of(context)))
+    run(running.work(settings_of(context)))

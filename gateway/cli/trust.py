@@ -200,7 +200,7 @@ def _put(context: typer.Context, one: "TrustCertificate", *, dry_run: bool) -> N
 
 
 def _certificate(file: Path) -> "x509.Certificate":
-    from gateway.app import read_key_file
+    from gateway.opening import read_key_file
     from gateway.signing.keys import pem
     from gateway.signing.keys.api import KeyUnusable
     from gateway.signing.keys.reasons import explained
@@ -247,8 +247,8 @@ async def _speakers(context: typer.Context) -> "tuple[Speaker, ...]":
 
 
 async def _held(context: typer.Context) -> "Held":
-    from gateway.app import trust_for
     from gateway.jobs import Jobs
+    from gateway.opening import trust_for
 
     settings = settings_of(context)
     async with database(context) as store:

@@ -205,8 +205,8 @@ def _source(secret_file: Path | None, secret_env: str | None) -> str:
 @contextmanager
 def _secret(source: str, secret_file: Path | None) -> Iterator[Callable[[], None]]:
     """Gives what puts a new secret in its place; one that is there already is looked at, and stays."""
-    from gateway.app import read_secret
     from gateway.handover.webhooks import signing
+    from gateway.opening import read_secret
 
     if secret_file is not None and not secret_file.exists():
         with new_secret_file(secret_file) as write:
@@ -263,8 +263,8 @@ async def _every(context: typer.Context) -> "list[tuple[Endpoint, Backlog]]":
 
 
 async def _test(context: typer.Context, name: str) -> "Called":
-    from gateway.app import caller_for
     from gateway.handover.webhooks import endpoints
+    from gateway.opening import caller_for
 
     async with database(context) as store, store.read() as tx:
         endpoint = await endpoints.get(tx, name)

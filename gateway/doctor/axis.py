@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Agency, AxisRefused, AxisUnavailable
 from gateway.axis.vxp import errors
 from gateway.directory.records import Connection, Unit
@@ -28,7 +28,7 @@ class _Listed:
 async def axis_checks(connection: Connection, units: Sequence[Unit]) -> AsyncGenerator[Check]:
     """The secret, the signature by way of the axis's list, and each unit in that list."""
     try:
-        secret = await asyncio.to_thread(app.read_secret, connection.secret_source)
+        secret = await asyncio.to_thread(opening.read_secret, connection.secret_source)
     except Problem as problem:
         yield At(Layer.SECRET, connection.id).problem(problem)
         return
@@ -57,7 +57,7 @@ async def axis_checks(connection: Connection, units: Sequence[Unit]) -> AsyncGen
 
 
 async def _listed(connection: Connection, secret: str, units: Sequence[Unit]) -> _Listed:
-    axis = app.axis_for(connection, secret)
+    axis = opening.axis_for(connection, secret)
     try:
         async with asyncio.timeout(LIST_SECONDS):
             return await _gather(axis.agencies(), {code for unit in units for code in (unit.code, *unit.aliases)})

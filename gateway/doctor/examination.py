@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from gateway import app
+from gateway import opening
 from gateway.directory.records import Connection, Unit
 from gateway.doctor.axis import axis_checks
 from gateway.doctor.checks import At, Check, Layer
@@ -44,7 +44,7 @@ async def examine(
         yield missing
         return
     try:
-        store = app.open_store(settings)
+        store = opening.open_store(settings)
     except Problem as problem:
         yield At(Layer.DATABASE).problem(problem)
         return

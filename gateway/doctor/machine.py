@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import app
+from gateway import opening
 from gateway.api import clients
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, Mode, Unit
@@ -65,7 +65,7 @@ async def blob_checks(settings: Settings) -> tuple[Check, ...]:
     """Whether the folder can be written to, and what is left on its disk."""
     at = At(Layer.BLOBS)
     try:
-        blobs = app.open_blobs(settings)
+        blobs = opening.open_blobs(settings)
         await asyncio.to_thread(blobs.probe)
         free = await asyncio.to_thread(blobs.free_bytes) // MB
     except Problem as problem:

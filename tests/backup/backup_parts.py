@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from postgres import Postgres
 
-from gateway import app, settings
+from gateway import opening, settings
 from gateway.backup.archive import Source, new_target, open_source
 from gateway.backup.manifest import Manifest
 from gateway.backup.restoring import plan, restore
@@ -76,16 +76,16 @@ def quiet(_: Step) -> None:
 
 async def backed_up(wanted: settings.Settings, path: Path) -> Manifest:
     """What `gateway backup` does."""
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     backup_id = str(uuid4())
     try:
         return await take(
             store,
-            app.open_blobs(wanted),
+            opening.open_blobs(wanted),
             new_target(path, backup_id),
             backup_id=backup_id,
             version="test",
-            clock=app.clock,
+            clock=opening.clock,
             progress=quiet,
         )
     finally:
@@ -94,7 +94,7 @@ async def backed_up(wanted: settings.Settings, path: Path) -> Manifest:
 
 async def restored(wanted: settings.Settings, path: Path, *, force: bool = False) -> None:
     """What `gateway restore` does."""
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     try:
         await restored_from(open_source(path), store, wanted, force=force)
     finally:
@@ -103,7 +103,7 @@ async def restored(wanted: settings.Settings, path: Path, *, force: bool = False
 
 async def restored_from(source: Source, store: Store, wanted: settings.Settings, *, force: bool = False) -> None:
     """The same on an open store."""
-    blobs = app.open_blobs(wanted)
+    blobs = opening.open_blobs(wanted)
     announce = Feed(store, Bell(), look_seconds=1).announce
-    made = await plan(source, store, blobs, app.clock(), quiet)
-    await restore(source, made, store, blobs, now=app.clock(), announce=announce, progress=quiet, force=force)
+    made = await plan(source, store, blobs, opening.clock(), quiet)
+    await restore(source, made, store, blobs, now=opening.clock(), announce=announce, progress=quiet, force=force)

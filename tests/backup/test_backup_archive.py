@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from sqlalchemy import Table, select, text
 from world import DEPARTMENT, RECEIVING, SENDER, SENDING, a_document, axis, node, node_settings, prepare, until
 
-from gateway import app, settings
+from gateway import app, opening, settings
 from gateway.backup import repository as rows_of
 from gateway.backup.archive import new_target, open_source
 from gateway.backup.manifest import Manifest
@@ -66,7 +66,7 @@ def elsewhere(databases: Databases, tmp_path: Path) -> settings.Settings:
 
 async def everything(wanted: settings.Settings) -> dict[str, list[list[Any]]]:
     """All rows of all kept tables, as the backup's format has them."""
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     try:
         async with store.snapshot() as tx:
             return {one.name: [row async for row in rows_of.rows(tx, one)] for one in rows_of.kept_tables()}
@@ -87,7 +87,7 @@ async def test_all_rows_and_blobs_come_back_the_same(
     assert before.pop("restoration") == []
     assert after == before
     blobs = FolderBlobs(wanted.store.blob_folder)
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     async with store.snapshot() as tx:
         kept = [blob async for blob in installation.every_blob(tx)]
     await store.close()
@@ -103,7 +103,7 @@ async def test_new_events_are_numbered_far_beyond_those_of_the_backup(
     await backed_up(small, tmp_path / "backup")
     wanted = node_settings(databases.empty(kind), tmp_path / "elsewhere")
     await restored(wanted, tmp_path / "backup")
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     async with store.read() as tx:
         numbers = [row[0] for row in await tx.execute(select(event_table.c.seq).order_by(event_table.c.seq))]
     await store.close()
@@ -132,14 +132,14 @@ async def test_what_is_committed_during_a_backup_is_not_half_in_it(
 async def test_every_table_is_kept_or_speaks_of_the_machine(small: settings.Settings) -> None:
     kept = {one.name for one in rows_of.kept_tables()}
     assert set(metadata.tables) - kept == {"node", "installation", "damaged_blob"}
-    store = app.open_store(small)
+    store = opening.open_store(small)
     async with store.read() as tx:
         assert await rows_of.forgotten_tables(tx) == []
     await store.close()
 
 
 async def test_a_table_that_no_room_declares_stops_the_backup(small: settings.Settings, tmp_path: Path) -> None:
-    store = app.open_store(small)
+    store = opening.open_store(small)
     async with store.begin() as tx:
         await tx.execute(text("CREATE TABLE stranger (id INTEGER PRIMARY KEY)"))
     await store.close()
@@ -309,7 +309,7 @@ async def test_the_backup_of_an_older_program_is_upgraded(
     _edit(tmp_path / "backup", schema_revision="0001", tables=tables)
     wanted = node_settings(databases.empty(kind), tmp_path / "elsewhere")
     await restored(wanted, tmp_path / "backup")
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     assert await migrate.current(store) == migrate.head()
     async with store.read() as tx:
         assert await installation.unreleased(tx) is not None
@@ -337,7 +337,7 @@ async def test_a_document_that_was_being_sent_is_unknown_and_a_status_waits(
             await until(listed)
             await sender.change(connections.stop, "operator")
             await sender.sent(a_document(to=[DEPARTMENT]))
-    store = app.open_store(old)
+    store = opening.open_store(old)
     async with store.begin() as tx:
         await tx.execute(dispatch_table.update().values(state=DispatchState.SENDING))
         await tx.execute(document_table.update().values(state=DocumentState.SENDING))
@@ -347,7 +347,7 @@ async def test_a_document_that_was_being_sent_is_unknown_and_a_status_waits(
     await store.close()
     await backed_up(old, tmp_path / "backup")
     await restored(elsewhere, tmp_path / "backup")
-    store = app.open_store(elsewhere)
+    store = opening.open_store(elsewhere)
     async with store.read() as tx:
         dispatches = await tx.execute(select(dispatch_table.c.message_type, dispatch_table.c.state))
         assert {row[0]: row[1] for row in dispatches} == {"edoc": "unknown", "status": "built"}
@@ -358,7 +358,7 @@ async def test_a_document_that_was_being_sent_is_unknown_and_a_status_waits(
 async def test_a_backup_can_be_restored_over_itself(small: settings.Settings, tmp_path: Path) -> None:
     manifest = await backed_up(small, tmp_path / "backup")
     shutil.rmtree(small.store.blob_folder)
-    store: Store = app.open_store(small)
+    store: Store = opening.open_store(small)
     await restored_from(open_source(tmp_path / "backup"), store, small, force=True)
     async with store.read() as tx:
         found = await installation.unreleased(tx)

@@ -24,7 +24,7 @@ from world import (
     until,
 )
 
-from gateway import app, settings
+from gateway import opening, settings
 from gateway.backup.differences import compare
 from gateway.directory import connections
 from gateway.documents.announcing import Happening
@@ -63,12 +63,12 @@ async def release_all(one: Node) -> tuple[int, int]:
     seen = [held.dispatch for held in found.held if held.seen_as]
     async with store.begin() as tx:
         announce = Feed(store, Bell(), look_seconds=1).announce
-        return await holding.release_all(tx, Jobs(app.clock), announce, seen, app.clock())
+        return await holding.release_all(tx, Jobs(opening.clock), announce, seen, opening.clock())
 
 
 async def went_round(one: Node) -> None:
     """Until every dispatch and arrival has been looked at by the worker since now, and was put off."""
-    asked = app.clock()
+    asked = opening.clock()
 
     async def looked() -> bool:
         async with one.gateway.store.read() as tx:
@@ -148,13 +148,13 @@ async def test_one_named_dispatch_leaves_while_the_rest_is_held(databases: Datab
             await sender.change(connections.resume)
             held = {one.document_id: one for one in (await compare(sender.gateway.store, sender.gateway.axes.of)).held}
             async with sender.gateway.store.begin() as tx:
-                await holding.release(tx, sender.gateway.jobs, [held[id_of(urgent)].dispatch], app.clock())
+                await holding.release(tx, sender.gateway.jobs, [held[id_of(urgent)].dispatch], opening.clock())
             await sender.until_state(address, "sent")
             await went_round(sender)
             assert len(await simulated.packets(id_of(other))) == 0
             async with sender.gateway.store.begin() as tx:
                 with pytest.raises(Problem, match=r"restore\.not_held"):
-                    await holding.release(tx, sender.gateway.jobs, [held[id_of(urgent)].dispatch], app.clock())
+                    await holding.release(tx, sender.gateway.jobs, [held[id_of(urgent)].dispatch], opening.clock())
 
 
 async def test_what_arrives_after_a_restore_is_acknowledged_and_told_only_after_the_release(
@@ -196,9 +196,9 @@ async def _is_called(wanted: settings.Settings, url: str, secret: Path) -> None:
     new = NewEndpoint(
         name="qlvb", url=url, secret_source=f"file:{secret}", units=frozenset({DEPARTMENT}), allow_plain_http=True
     )
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     async with store.begin() as tx:
-        await endpoints.add(tx, Jobs(app.clock), new, frozenset({"127.0.0.1"}), app.clock())
+        await endpoints.add(tx, Jobs(opening.clock), new, frozenset({"127.0.0.1"}), opening.clock())
     await store.close()
 
 

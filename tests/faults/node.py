@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from gateway import app, settings
+from gateway import app, running, settings
 from gateway.store import Blobs, FolderBlobs
 
 MIDDLE_OF_BODY = "body.middle"
@@ -81,4 +81,4 @@ def main(environment: Mapping[str, str], log: Path, fate: Fate) -> None:
         return blobs
 
     vars(app)["open_blobs"] = open_blobs
-    asyncio.run(app.serve(wanted, passed=passed))
+    asyncio.run(running.serve(wanted, passed=passed))

@@ -31,7 +31,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 from gateway.documents import repository
 from gateway.documents.model import ArrivalState
@@ -204,7 +204,7 @@ async def test_killed_while_taking_in(simulated: Axis, receiving: Home, kill_at:
 
 async def _is_settled(home: Home, item: str) -> bool:
     """Whether the gateway knows that the axis was told, though it may have died before it could write that down."""
-    store = app.open_store(node_settings(home.database_url, home.folder))
+    store = opening.open_store(node_settings(home.database_url, home.folder))
     try:
         async with store.read() as tx:
             found = await repository.known_arrivals(tx, "axis", [item])

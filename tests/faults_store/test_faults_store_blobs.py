@@ -27,7 +27,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import app, opening
 from gateway.directory import connections
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Happening
@@ -99,7 +99,7 @@ async def test_a_packet_that_is_gone_after_it_was_built_ends_with_the_reason(
 
     async with app.gateway(wanted, passed=passed) as built:
         async with built.store.begin() as tx:
-            await connections.resume(tx, "axis", app.clock())
+            await connections.resume(tx, "axis", opening.clock())
         dispatch = await _ended(built, address)
     assert (dispatch.state, dispatch.reason, dispatch.attempts) == (DispatchState.GIVEN_UP, reason, 0)
 
@@ -196,7 +196,7 @@ async def _kept(one: Faulty) -> tuple[Blob, Blob]:
 
 async def _checked(one: Faulty) -> None:
     """Until the check has run once more."""
-    asked = app.clock()
+    asked = opening.clock()
     async with one.store.begin() as tx:
         await one.node.gateway.jobs.wake(tx, "blob_check", "all")
 

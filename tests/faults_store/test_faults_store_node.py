@@ -21,7 +21,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from world import until
 
-from gateway import app
+from gateway import app, opening
 from gateway.installation import nodes
 from gateway.installation import repository as installation
 from gateway.installation.repository import Node
@@ -189,8 +189,8 @@ async def test_a_gateway_does_not_start_on_a_foreign_blob_folder(database_url: s
 async def test_a_clock_that_is_set_back(
     database_url: str, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = TurnedClock(app.clock)
-    monkeypatch.setattr(app, "clock", clock)
+    clock = TurnedClock(opening.clock)
+    monkeypatch.setattr(opening, "clock", clock)
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
         clock.by = -timedelta(hours=1)
@@ -211,8 +211,8 @@ async def test_a_clock_that_is_set_back(
 async def test_a_small_step_of_the_clock_stops_nobody(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = TurnedClock(app.clock)
-    monkeypatch.setattr(app, "clock", clock)
+    clock = TurnedClock(opening.clock)
+    monkeypatch.setattr(opening, "clock", clock)
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
         clock.by = -timedelta(seconds=30)
@@ -240,7 +240,7 @@ async def test_nodes_of_different_versions_are_named_and_go_on(database_url: str
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
         assert "of one version" in str((await one.check("nodes"))["reason"])
-        now = app.clock()
+        now = opening.clock()
         other = Node(owner="other", host="may-2", version="0.0.1", schema="0001", started_at=now, seen_at=now)
         async with one.store.begin() as tx:
             await installation.put_node(tx, other)
@@ -256,8 +256,8 @@ async def test_a_node_that_stops_in_order_is_no_longer_listed(database_url: str,
     async with faulty(database_url, tmp_path) as one:
         await one.node.gateway.nodes.beat()
         wanted = one.settings
-    store = app.open_store(wanted)
+    store = opening.open_store(wanted)
     async with store.read() as tx:
-        left = await nodes.living(tx, app.clock())
+        left = await nodes.living(tx, opening.clock())
     await store.close()
     assert left == []

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from test_handover_patience import ENDPOINT
 from webhook_receiver import receiving
 
-from gateway import app
+from gateway import opening
 from gateway.handover.webhooks.calling import Caller, CallSettings
 from gateway.handover.webhooks.model import Called
 
@@ -36,7 +36,7 @@ def certificate(folder: Path, name: str) -> Path:
     """A certificate for a name that is its own authority, with its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = app.clock()
+    now = opening.clock()
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))

@@ -24,7 +24,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import axes, opening
 from gateway.api.meters import Meters
 from gateway.axis.port import Registration
 from gateway.axis.settings import VxpSettings
@@ -52,10 +52,10 @@ def sender(databases: Callable[[str], str], tmp_path: Path) -> Sender:
         async with axis(tmp_path / "axis") as simulated:
             wanted = node_settings(databases(tmp_path.name), tmp_path, **more)
             key = await prepare(wanted, simulated.address, tmp_path, SENDING, units)
-            store = app.open_store(wanted)
+            store = opening.open_store(wanted)
             async with store.begin() as tx:
                 await directory.update_connection(tx, "axis", {"options": {"transfer_seconds": 2}})
-                await connections.change(tx, "axis", Changes(max_connections=1), app.clock())
+                await connections.change(tx, "axis", Changes(max_connections=1), opening.clock())
             await store.close()
             async with node(wanted, key) as working:
 
@@ -133,8 +133,8 @@ async def test_what_waits_for_a_place_when_it_opens_does_not_leave(sender: Sende
         addresses = [await working.sent(a_document(to=(PARTNER,))) for _ in range(10)]
         await simulated.fault("html-502@sendEdoc")
         async with working.gateway.store.begin() as tx:
-            await connections.change(tx, "axis", Changes(max_connections=4), app.clock())
-            await connections.resume(tx, "axis", app.clock())
+            await connections.change(tx, "axis", Changes(max_connections=4), opening.clock())
+            await connections.resume(tx, "axis", opening.clock())
 
         async def open_() -> bool:
             found = await states(working, addresses)
@@ -174,7 +174,7 @@ async def test_a_changed_connection_goes_on_by_itself_unless_a_person_stopped_it
         for reason, left in (("axis_15", None), ("operator", "operator")):
             await working.change(connections.stop, reason)
             async with working.gateway.store.begin() as tx:
-                changed = await connections.change(tx, "axis", Changes(poll_seconds=3), app.clock())
+                changed = await connections.change(tx, "axis", Changes(poll_seconds=3), opening.clock())
             assert (changed.stopped_reason, changed.poll_seconds) == (left, 3)
 
 
@@ -194,7 +194,7 @@ async def test_a_sender_that_the_axis_does_not_know_holds_up_itself_alone_until_
         check = await line(working)
         assert (check["ok"], UNREGISTERED in check["reason"]) == (False, True)
         settings = VxpSettings(endpoint=f"{simulated.address}/XrdAdapter/adapter", allow_plain_http=True)
-        client = VxpClient(settings, system_id=SENDING, secret=SECRET, clock=app.clock)
+        client = VxpClient(settings, system_id=SENDING, secret=SECRET, clock=opening.clock)
         await client.register(Registration(parent_code=SENDER, code=UNREGISTERED, name="Phòng Mẫu"))
         await client.close()
         for address in addresses:
@@ -212,7 +212,7 @@ async def test_a_person_has_everything_tried_at_once(sender: Sender) -> None:
             await working.until_state(address, "unknown")
         assert (await working.document(addresses[3]))["state"] == "waiting"
         async with working.gateway.store.begin() as tx:
-            await give_a_chance(tx, "axis", app.clock())
+            await give_a_chance(tx, "axis", opening.clock())
         await working.until_state(addresses[3], "sent")
 
 
@@ -238,7 +238,7 @@ async def test_when_a_secret_counts_as_changed(sender: Sender, tmp_path: Path) -
     async with sender() as (_, working):
         connection = await working.connection()
         file = tmp_path / "secret"
-        fresh = app.Axes(Meters())
+        fresh = axes.Axes(Meters(), opening.clock)
         assert [await fresh.secret_changed(connection) for _ in range(2)] == [True, False]
         file.write_text("another")
         assert [await fresh.secret_changed(connection) for _ in range(2)] == [True, False]
@@ -246,11 +246,11 @@ async def test_when_a_secret_counts_as_changed(sender: Sender, tmp_path: Path) -
         assert not await fresh.secret_changed(connection)
         file.write_text(SECRET)
         assert await fresh.secret_changed(connection)
-        user = app.Axes(Meters())
+        user = axes.Axes(Meters(), opening.clock)
         await user.of(connection)
         assert not await user.secret_changed(connection)
         await working.change(connections.stop, "axis_15")
-        running_before = app.Axes(Meters())
-        running_before._since = app.clock() - timedelta(hours=1)
+        running_before = axes.Axes(Meters(), opening.clock)
+        running_before._since = opening.clock() - timedelta(hours=1)
         assert not await running_before.secret_changed(await working.connection())
         await asyncio.gather(fresh.close(), user.close(), running_before.close())

@@ -30,7 +30,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.directory import connections
 from gateway.directory import repository as directory
 from gateway.directory.records import Connection
@@ -53,7 +53,7 @@ async def _ready(of: Node, name: str) -> tuple[int, Json]:
 async def test_an_observing_connection_takes_nothing_and_activation_imports_by_the_cut_off(alone: Alone) -> None:
     async with alone(active=False) as (simulated, receiver):
         old, new = a_number(), a_number()
-        await simulated.lay(partner.document(old, at=app.clock() - timedelta(days=30)))
+        await simulated.lay(partner.document(old, at=opening.clock() - timedelta(days=30)))
         await simulated.lay(partner.document(new))
         await simulated.lay(partner.status("03", "H99,2020/01/01,1/KHONG-CO", to=DEPARTMENT), kind="status")
 
@@ -66,7 +66,7 @@ async def test_an_observing_connection_takes_nothing_and_activation_imports_by_t
         ledger = await simulated.ledger()
         assert (ledger["acks"], ledger["packets"][3:]) == ([], [])
         assert (await receiver.post("/v1/inbox:claim", {"limit": 50, "kinds": ["document"]})).json()["items"] == []
-        await receiver.change(connections.activate, app.clock() - timedelta(days=7))
+        await receiver.change(connections.activate, opening.clock() - timedelta(days=7))
         claims = await receiver.claims(2)
         for claim in claims:
             await receiver.confirm(claim)
@@ -278,7 +278,7 @@ async def _move_axis(of: Node, address: str) -> None:
 
     endpoint = f"{address}/XrdAdapter/adapter"
     async with of.gateway.store.begin() as tx:
-        await directory.update_connection(tx, "axis", {"endpoint": endpoint, "changed_at": app.clock()})
+        await directory.update_connection(tx, "axis", {"endpoint": endpoint, "changed_at": opening.clock()})
 
 
 async def test_a_slow_axis_is_waited_for(world: World) -> None:

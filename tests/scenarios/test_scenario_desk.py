@@ -28,7 +28,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 from gateway.cli.root import app as commands
 from gateway.documents import arriving, repository
@@ -143,7 +143,7 @@ async def test_a_status_of_a_time_before_it_left_proves_nothing(world: World) ->
     document, address, shown = await _unknown(world)
 
     async def says(code: str, minutes: int) -> None:
-        packet = partner.status(code, id_of(document), at=app.clock() + timedelta(minutes=minutes))
+        packet = partner.status(code, id_of(document), at=opening.clock() + timedelta(minutes=minutes))
         assert isinstance(await world.axis.send(packet, MessageType.STATUS), Accepted)
 
     async def heard() -> bool:

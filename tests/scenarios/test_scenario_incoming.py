@@ -19,7 +19,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted
 from gateway.documents import repository
 from gateway.documents.model import Arrival
@@ -192,7 +192,7 @@ async def test_a_claim_that_ends_unconfirmed_is_offered_again_and_its_lease_is_r
 
 
 def _ended(delivery: Delivery) -> Delivery:
-    return replace(delivery, lease_until=app.clock())
+    return replace(delivery, lease_until=opening.clock())
 
 
 async def test_a_step_reported_without_confirmation_counts_as_hand_over_and_01_goes_first(world: World) -> None:
@@ -220,7 +220,7 @@ async def test_the_sender_in_the_list_and_in_the_packet_may_differ_and_that_is_s
 
 async def test_a_long_gone_hop_before_the_cut_off_is_imported_without_statuses(world: World) -> None:
     number = a_number()
-    await world.axis.lay(partner.document(number, at=app.clock() - timedelta(days=30)))
+    await world.axis.lay(partner.document(number, at=opening.clock() - timedelta(days=30)))
     claim = await _claim(world, partner.id_of(number))
     await world.receiver.confirm(claim)
     await world.receiver.post(f"{claim['document']['href']}/statuses", {"code": "03"})

@@ -21,7 +21,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted
 from gateway.documents import repository
 from gateway.documents.model import ArrivalState
@@ -62,7 +62,7 @@ class Listened:
 
 async def test_of_all_nodes_one_at_a_time_asks_the_axis(databases: Callable[[str], str], tmp_path: Path) -> None:
     systems = [SystemSpec.parse(f"{RECEIVING}:{SECRET}:{DEPARTMENT}")]
-    simulated = simulator(systems, ["slow@getReceivedEdocList=50ms"], tmp_path / "axis", app.clock, seed=1)
+    simulated = simulator(systems, ["slow@getReceivedEdocList=50ms"], tmp_path / "axis", opening.clock, seed=1)
     listened = Listened(simulated.app)
     with serving(listened) as address:
         wanted = node_settings(databases(tmp_path.name), tmp_path)

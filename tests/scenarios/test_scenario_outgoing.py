@@ -29,7 +29,7 @@ from world import (
     worker,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.api import clients
 from gateway.directory import connections
 
@@ -122,7 +122,7 @@ async def test_what_waits_for_an_observing_connection_can_be_cancelled_and_its_i
         answer = await world.sender.post(f"{address}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     finally:
-        await world.sender.change(connections.activate, app.clock())
+        await world.sender.change(connections.activate, opening.clock())
     again = await world.sender.sent(document)
     assert again != address
     await world.sender.until_state(again, "sent")
@@ -180,7 +180,7 @@ async def test_documents_of_other_units_are_not_found(world: World) -> None:
     await world.sender.sent(document)
     (claim,) = await world.receiver.claims(of=id_of(document))
     async with world.receiver.gateway.store.begin() as tx:
-        stranger = await clients.add(tx, "other", frozenset({OTHER}), app.clock())
+        stranger = await clients.add(tx, "other", frozenset({OTHER}), opening.clock())
     auth = {"Authorization": f"Bearer {stranger}"}
     href = claim["document"]["href"]
     http = world.receiver.http

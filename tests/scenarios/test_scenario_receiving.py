@@ -26,7 +26,7 @@ from world import (
     until,
 )
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 from gateway.directory import connections
 from gateway.documents import arriving, cut_off, repository
@@ -108,7 +108,7 @@ async def test_a_refusal_of_our_settings_does_not_mean_that_the_axis_was_told(wo
 
 @pytest.mark.parametrize(("business", "what"), [("1", "recall"), ("2", "update")])
 async def test_a_second_recall_or_update_of_a_document_is_no_duplicate(world: World, business: str, what: str) -> None:
-    number, now = a_number(), app.clock()
+    number, now = a_number(), opening.clock()
     for ago in (3, 2, 1):
         sent = partner.document(number, business=business if ago < 3 else "0", at=now - timedelta(minutes=ago))
         assert isinstance(await world.axis.send(sent), Accepted)
@@ -179,7 +179,7 @@ async def test_a_status_and_the_outcome_of_its_dispatch_wait_for_each_other_in_o
         await repository.hold_dispatch(tx, dispatch.id)
         sent = await world.axis.send(partner.status("03", id_of(document)), MessageType.STATUS)
         await until(somebody_waits)
-        await repository.set_document_state(tx, shown["id"], DocumentState.UNKNOWN, app.clock())
+        await repository.set_document_state(tx, shown["id"], DocumentState.UNKNOWN, opening.clock())
     await world.sender.until_processing(address, "03", "H97")
     assert (await world.sender.document(address))["state"] == "sent"
     assert isinstance(sent, Accepted)
@@ -202,7 +202,7 @@ async def test_a_list_that_shows_only_some_of_what_waits_is_drained(alone: Alone
 
 
 async def test_a_backlog_of_90_days_is_only_looked_at_and_then_divided_by_the_cut_off(alone: Alone) -> None:
-    now = app.clock()
+    now = opening.clock()
     ages = {a_number(): timedelta(days=days, hours=1) for days in range(0, 91, 10)}
     async with alone(active=False) as (simulated, receiver):
         for number, age in ages.items():
@@ -255,8 +255,8 @@ async def _said(simulated: Axis) -> Sequence[Json]:
 @pytest.fixture
 def turned(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
     """The clock of all that is started after it."""
-    clock = TurnedClock(app.clock)
-    monkeypatch.setattr(app, "clock", clock)
+    clock = TurnedClock(opening.clock)
+    monkeypatch.setattr(opening, "clock", clock)
     return clock
 
 
@@ -351,8 +351,8 @@ async def test_an_unknown_document_is_settled_by_its_own_arrival_at_another_unit
 async def test_at_the_end_of_the_day_01_says_on_the_axis_how_it_stands_and_is_not_said_again(
     alone_on_sqlite: Alone, turned: TurnedClock
 ) -> None:
-    noon = datetime.combine(app.clock().astimezone(VIETNAM).date(), time(12), VIETNAM)
-    turned.by = noon - app.clock()
+    noon = datetime.combine(opening.clock().astimezone(VIETNAM).date(), time(12), VIETNAM)
+    turned.by = noon - opening.clock()
     async with alone_on_sqlite(GATEWAY_HANDOVER_DAY_REPORT="true") as (simulated, receiver):
         number = a_number()
         await simulated.lay(partner.document(number))

@@ -11,7 +11,7 @@ from agencies import World, a_world
 from authorities import DAY, Identity, issue
 from world import DEPARTMENT, OTHER, SENDER, Json, Node, a_document, id_of, until
 
-from gateway import app
+from gateway import opening
 from gateway.evidence.checking import check_bundle
 from gateway.evidence.reverifying import reverified
 from gateway.signing.facts import Scheme
@@ -39,16 +39,16 @@ async def give_key(node: Node, folder: Path, identity: Identity, name: str = "pa
     file = folder / f"{name}.pem"
     file.write_bytes(identity.key_pem() + identity.pem)
     new = NewKey(
-        id=name, kind=KeyKind.PEM, unit_code=None, source=f"file:{file}", valid_from=app.clock() - timedelta(days=1)
+        id=name, kind=KeyKind.PEM, unit_code=None, source=f"file:{file}", valid_from=opening.clock() - timedelta(days=1)
     )
     async with node.gateway.store.begin() as tx:
-        await keys.add(tx, new, app.clock())
+        await keys.add(tx, new, opening.clock())
     return file
 
 
 async def teach(node: Node, identity: Identity, code: str) -> None:
     """The root is pinned, and the certificate may speak for this code."""
-    now = app.clock()
+    now = opening.clock()
     async with node.gateway.store.begin() as tx:
         await trust.put(tx, trust.authority(ROOT.certificate, Role.ANCHOR, "", now))
         await trust.let_speak(
@@ -67,7 +67,7 @@ async def agree(
     node: Node, partner: str = SENDER, *, changed: Treatment = Treatment.MARK, enveloped: bool = False
 ) -> Policy:
     """What is agreed with a partner from today on."""
-    today = app.clock().astimezone(VIETNAM).date()
+    today = opening.clock().astimezone(VIETNAM).date()
     policy = Policy(partner=partner, since=today, changed=changed, enveloped=enveloped)
     async with node.gateway.store.begin() as tx:
         await agreements.agree(tx, policy)
@@ -229,7 +229,7 @@ async def test_a_sender_that_signed_and_now_does_not_raises_an_alarm(signing_wor
     await signing_world.sender.sent(signed)
     await arrived(signing_world, signed)
     async with signing_world.sender.gateway.store.begin() as tx:
-        await keys.retire(tx, "packets", app.clock())
+        await keys.retire(tx, "packets", opening.clock())
     before = await signing_world.receiver.seen()
     document = to_department()
     await signing_world.sender.sent(document)

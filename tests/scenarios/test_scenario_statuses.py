@@ -7,7 +7,7 @@ import pytest
 from agencies import World
 from world import DEPARTMENT, PARTNER, Json, a_document, id_of, processing, until
 
-from gateway import app
+from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 
 pytest_plugins = ["scenario_fixtures"]
@@ -24,7 +24,7 @@ async def _sent_to_partner(world: World) -> tuple[str, str]:
 
 
 async def _says(world: World, code: str, document_id: str, minutes: int = 0, description: str | None = None) -> None:
-    packet = partner.status(code, document_id, at=app.clock() + timedelta(minutes=minutes), description=description)
+    packet = partner.status(code, document_id, at=opening.clock() + timedelta(minutes=minutes), description=description)
     assert isinstance(await world.axis.send(packet, MessageType.STATUS), Accepted)
 
 

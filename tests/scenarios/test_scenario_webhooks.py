@@ -10,7 +10,7 @@ from agencies import World
 from webhook_receiver import Receiver, answer, receiving
 from world import DEPARTMENT, SENDER, Node, a_document, a_number, id_of, until
 
-from gateway import app
+from gateway import opening
 from gateway.handover.webhooks import endpoints
 from gateway.handover.webhooks.model import NewEndpoint
 from gateway.handover.webhooks.signing import new_secret
@@ -39,7 +39,7 @@ async def told(node: Node, called: Receiver, unit: str, folder: Path, name: str,
         allow_plain_http=True,
     )
     async with node.gateway.store.begin() as tx:
-        await endpoints.add(tx, node.gateway.jobs, new, frozenset({"127.0.0.1"}), app.clock())
+        await endpoints.add(tx, node.gateway.jobs, new, frozenset({"127.0.0.1"}), opening.clock())
     return secret
 
 

@@ -9,7 +9,7 @@ from authorities import Identity, moment
 from clocks import FakeClock
 from cryptography import x509
 
-from gateway.app import read_key_file, read_secret
+from gateway.opening import read_key_file, read_secret
 from gateway.signing import certificates
 from gateway.signing.certificates import Flaw
 from gateway.signing.keys import register, verifying

@@ -86,7 +86,7 @@ async def test_a_try_that_was_cut_off_is_not_repeated_by_itself(hsm: Rings, toke
 
 _KILLED = """
 import asyncio, os, signal, sys
-from gateway.app import clock, read_key_file, read_secret
+from gateway.opening import clock, read_key_file, read_secret
 from gateway.signing.keys.ring import Ring
 from gateway.signing.keys.token import Module
 from gateway.signing.settings import SigningSettings
