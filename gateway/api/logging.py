@@ -60,6 +60,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
         library.propagate = name != "uvicorn.access"  # we write our own line for each request
     for name in ("httpx2", "httpx", "httpcore", "aiosqlite", "python_multipart"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they would log addresses with their parameters
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # two lines at each look at the version
 
 
 def new_correlation_id(offered: str | None = None) -> str:

@@ -69,6 +69,12 @@ async def test_logs_metrics_and_health_hold_no_secret_and_no_content(world: Worl
         assert json.dumps(hidden)[1:-1] not in everything
 
 
+async def test_looking_at_the_version_of_the_database_is_not_logged_each_time(world: World, log: StringIO) -> None:
+    for _ in range(3):
+        await world.sender.get("/health/ready")
+    assert [line for line in _lines(log) if str(line.get("logger")).startswith("alembic")] == []
+
+
 async def test_metrics_and_readiness_tell_how_things_stand(world: World) -> None:
     address = await world.sender.sent()
     await world.sender.until_state(address, "sent")
