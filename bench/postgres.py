@@ -4,7 +4,6 @@ Not through the wheel's own launcher: that one opens the parent folders of the d
 server for a living one, and outlives its starter.
 """
 
-import ctypes
 import importlib.util
 import os
 import shutil
@@ -16,10 +15,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from demo.processes import die_with_parent
 
 _START_SECONDS = 30
 _FOR_TESTS = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB")
@@ -93,7 +95,12 @@ class Postgres:
         with (self.folder / "log").open("ab") as log, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of preexec_fn beside threads
             return subprocess.Popen(
-                command, cwd=self.folder, user=self._user, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                command,
+                cwd=self.folder,
+                user=self._user,
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(die_with_parent, signal.SIGINT),
             )
 
     def _answers(self, process: "subprocess.Popen[bytes]", deadline: float) -> bool:
@@ -170,8 +177,3 @@ def _make_cluster(folder: Path, programs: Path, user: str | None) -> None:
 
 def _open_to_all(folder: Path) -> bool:
     return bool(folder.stat().st_mode & stat.S_IXOTH)
-
-
-def _die_with_parent() -> None:
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT)

@@ -1,10 +1,13 @@
 """Real processes on free loopback ports, each with a log of its own, ended together."""
 
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +17,13 @@ START_SECONDS = 30.0
 
 class StepFailed(Exception):
     """A step of the story did not happen; the message says which and where to look."""
+
+
+def die_with_parent(how: signal.Signals = signal.SIGTERM) -> None:
+    """In a new process: be sent this signal when the thread that started it ends, however it ends. Linux only."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, how)
 
 
 class Processes:
@@ -41,7 +51,8 @@ class Processes:
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         """Start a server; the address it says it is ready on."""
         log = self._folder / f"{name}.log"
-        with log.open("wb") as out:
+        with log.open("wb") as out, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of preexec_fn beside threads
             process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", *arguments],
                 env={**os.environ, **environment},
@@ -49,6 +60,7 @@ class Processes:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         self._running.append(process)
         self._pids[name] = process.pid

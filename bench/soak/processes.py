@@ -1,7 +1,6 @@
 """Real processes: `gateway …` commands with logs of their own, killed and started again, gone when the soak goes."""
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -12,9 +11,11 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from demo.processes import die_with_parent
 from gateway.cli import main as gateway_main
 
 START_SECONDS = 180.0
@@ -68,7 +69,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(die_with_parent, signal.SIGKILL),
             )
 
     def kill(self) -> None:
@@ -130,7 +131,7 @@ def free_port() -> int:
 
 def _become(arguments: list[str], environment: dict[str, str], log: Path) -> None:
     """What a forked process does: the same as `gateway …`."""
-    _die_with_parent()
+    die_with_parent(signal.SIGKILL)
     os.setsid()
     with log.open("ab") as out:
         os.dup2(out.fileno(), 1)
@@ -139,8 +140,3 @@ def _become(arguments: list[str], environment: dict[str, str], log: Path) -> Non
     os.environ.update(environment)
     sys.argv = ["gateway", *arguments]
     gateway_main()
-
-
-def _die_with_parent() -> None:
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -155,5 +155,10 @@ def _bounded(code: str | None) -> str | None:
 
 
 def _lane(arrival: Arrival) -> Lane:
-    """No list says how urgent a document is, so each may be hỏa tốc until it was fetched: documents go before statuses."""
+    """No list says how urgent a document is, so each may be hỏa tốc until it was fetched: documents go before statuses.
+
+    What the axis was told before and has forgotten, often all of it at once, goes after everything that is new.
+    """
+    if arrival.acknowledged_at is not None:
+        return Lane.BACKGROUND
     return Lane.NORMAL if arrival.message_type is MessageType.STATUS else Lane.THIRD

@@ -35,10 +35,11 @@ class Jobs:
     ) -> str:
         """Have a job run once `tx` has committed, at `run_at` (an aware time) or at once; its id.
 
-        There is one job for each kind and key. One that waits is left as it is. One that is running is left as it is,
-        and runs once more when it is done, because what was put may have come too late for it (unless `once_more` is off). One that is finished is
-        armed anew. `kind` has at most 64 characters, `key` 200, `pool` 100. `payload` stands in every log line of the job, such as
-        a correlation id: no secret, no content.
+        There is one job for each kind and key. One that waits is left as it is, but goes in no lower lane than the one
+        that is wanted now. One that is running is left as it is, and runs once more when it is done, because what was
+        put may have come too late for it (unless `once_more` is off). One that is finished is armed anew. `kind` has at
+        most 64 characters, `key` 200, `pool` 100. `payload` stands in every log line of the job, such as a correlation
+        id: no secret, no content.
         """
         if not 0 < len(kind) <= repository.LONGEST_KIND or not 0 < len(key) <= repository.LONGEST_KEY:
             raise ValueError("a job's kind or key is empty or too long")
@@ -59,7 +60,9 @@ class Jobs:
             tx.after_commit(self._tell)
         if await repository.insert_unless_there(tx, new):
             return new.id
-        job_id, state = await repository.find(tx, kind, key)
+        job_id, state, waits_in = await repository.find(tx, kind, key)
+        if state is JobState.WAITING and lane < waits_in:
+            await repository.raise_to(tx, job_id, lane)
         if state is JobState.RUNNING and once_more:
             await repository.want_again(tx, kind, key)
         if state in (JobState.DONE, JobState.DEAD):

@@ -185,11 +185,16 @@ async def insert_all(tx: Transaction, new: Sequence[NewJob]) -> None:
     )
 
 
-async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState]:
-    """The id and state of the job of this kind and key, locked."""
-    statement = select(job.c.id, job.c.state).where(job.c.kind == kind, job.c.key == key).with_for_update()
+async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState, Lane]:
+    """The id, state and lane of the job of this kind and key, locked."""
+    statement = select(job.c.id, job.c.state, job.c.lane).where(job.c.kind == kind, job.c.key == key).with_for_update()
     found = (await tx.execute(statement)).one()
-    return found.id, JobState(found.state)
+    return found.id, JobState(found.state), Lane(found.lane)
+
+
+async def raise_to(tx: Transaction, job_id: str, lane: Lane) -> None:
+    """Have a job that waits go in this lane."""
+    await tx.execute(update(job).where(job.c.id == job_id, _is_waiting).values(lane=int(lane)))
 
 
 async def reasons_of(tx: Transaction, kind: str, key: str) -> list[dict[str, str]]:

@@ -133,6 +133,14 @@ async def test_putting_a_waiting_job_again_changes_nothing(store: Store, jobs: J
     assert await claim(store, jobs) == []
 
 
+async def test_a_waiting_job_goes_in_the_highest_lane_that_it_was_put_in(store: Store, jobs: Jobs) -> None:
+    await put(store, jobs, "raised", lane=Lane.BACKGROUND)
+    await put(store, jobs, "ordinary")
+    await put(store, jobs, "raised", lane=Lane.THIRD)
+    await put(store, jobs, "raised", lane=Lane.BACKGROUND)
+    assert [one.key for one in await claim(store, jobs, slots=2)] == ["raised", "ordinary"]
+
+
 async def test_two_who_put_the_same_job_at_once_get_one(store: Store, jobs: Jobs, database_url: str) -> None:
     other = Store(StoreSettings(database_url=database_url))
     found = await asyncio.gather(*(put(one, jobs, "1") for one in (store, other) * 4))

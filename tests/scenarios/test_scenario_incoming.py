@@ -6,6 +6,7 @@ from datetime import timedelta
 import partner
 import pytest
 from agencies import World
+from sqlalchemy import select
 from world import (
     DEPARTMENT,
     OLD_FORM,
@@ -27,6 +28,8 @@ from gateway.edxml.model import Organ
 from gateway.edxml.normal import QD20_MARKER
 from gateway.handover import repository as handover
 from gateway.handover.model import Delivery
+from gateway.jobs import Lane
+from gateway.jobs.repository import job
 
 pytest_plugins = ["scenario_fixtures"]
 
@@ -84,6 +87,10 @@ async def test_a_relisted_item_is_acknowledged_again_and_not_imported_again(worl
     await until(told_again)
     assert set(await world.axis.acks(item)) == {"done"}
     assert len(await world.receiver.listed(id_of(document))) == 1
+    async with world.receiver.gateway.store.read() as tx:
+        arrival = (await repository.known_arrivals(tx, "axis", [item]))[item]
+        lane = (await tx.execute(select(job.c.lane).where(job.c.kind == "arrival", job.c.key == arrival.id))).scalar()
+    assert lane == Lane.BACKGROUND  # an axis that forgets all of it at once does not hold up what is new
 
 
 async def test_a_duplicate_delivery_is_attached_to_the_first(world: World) -> None:
