@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from gateway.signing.facts import CertificateFact
 from gateway.signing.keys.api import Algorithm
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -20,6 +21,8 @@ LEAST_RSA_BITS = 2048
 MOST_RSA_BITS = 16_384
 MOST_EXPONENT_BITS = 64
 """Larger numbers make each look at a signature as slow as signing, or slower."""
+_SHOWN = 500
+"""Characters of a name that are kept."""
 
 _CURVES: dict[str, Algorithm] = {
     ec.SECP256R1.name: Algorithm.ECDSA_P256_SHA256,
@@ -99,6 +102,20 @@ def key_sha256(certificate: x509.Certificate) -> str:
     return hashlib.sha256(spki).hexdigest()
 
 
+def fact_of(certificate: x509.Certificate, der: bytes, key: str, at: datetime) -> CertificateFact:
+    """What is said of a signer's certificate; `key` names its kind, its own dates are judged at a time (of receipt)."""
+    return CertificateFact(
+        sha256=hashlib.sha256(der).hexdigest(),
+        subject=_shown(certificate.subject),
+        issuer=_shown(certificate.issuer),
+        serial=f"{certificate.serial_number:x}",
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key=key,
+        valid_at_receipt=date_flaw(certificate, at) is None,
+    )
+
+
 def public_key(certificate: x509.Certificate) -> PublicKey | Flaw:
     """The key of an allowed kind and size: RSA from 2048 bits, P-256, P-384; else what is wrong with it."""
     found = certificate.public_key()
@@ -150,3 +167,7 @@ def date_flaw(certificate: x509.Certificate, at: datetime) -> Flaw | None:
 def days_left(certificate: x509.Certificate, now: datetime) -> int:
     """Whole days until it ends; negative when it has ended."""
     return (certificate.not_valid_after_utc - now.astimezone(UTC)).days
+
+
+def _shown(name: x509.Name) -> str:
+    return name.rfc4514_string()[:_SHOWN]

@@ -1,6 +1,5 @@
 """The signer's certificate as it came with a signature: bounded and looked at before any library trusts its numbers."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from gateway.signing.certificates import fact_of
 from gateway.signing.der import BadDer, look_at_numbers
 from gateway.signing.facts import CertificateFact
 from gateway.signing.keys.api import Algorithm
@@ -18,9 +18,6 @@ MOST_BYTES = 16 * 1024
 """Bytes of one certificate; real ones have one to three thousand."""
 
 _MOST_RSA_BYTES = 16_384 // 8
-
-_SHOWN = 500
-"""Characters of a name that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +33,7 @@ class Leaf:
 
     def fact(self, at: datetime) -> CertificateFact:
         """What is said of it; its own dates are judged at a time (that of receipt)."""
-        begins, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
-        return CertificateFact(
-            sha256=hashlib.sha256(self.der).hexdigest(),
-            subject=_shown(self.certificate.subject),
-            issuer=_shown(self.certificate.issuer),
-            serial=f"{self.certificate.serial_number:x}",
-            not_before=begins,
-            not_after=ends,
-            key=self.key,
-            valid_at_receipt=begins <= at <= ends,
-        )
+        return fact_of(self.certificate, self.der, self.key, at)
 
 
 def read_leaf(der: bytes) -> Leaf:
@@ -87,7 +74,3 @@ def _public(
 
 
 _CURVES = {"secp256r1": "ecdsa-p256", "secp384r1": "ecdsa-p384"}
-
-
-def _shown(name: x509.Name) -> str:
-    return name.rfc4514_string()[:_SHOWN]

@@ -29,7 +29,7 @@ from world import (
 
 pytestmark = pytest.mark.process
 
-LARGE = 8 * 1024 * 1024
+LARGE = 200 * 1000 * 1000
 LEASE_SECONDS = 4
 LEASE = {"GATEWAY_JOBS_LEASE": str(LEASE_SECONDS), "GATEWAY_JOBS_BEAT": "0.5"}
 

@@ -1,6 +1,5 @@
 """The signer's certificate as it came with a signature: looked at within bounds before any library trusts its lengths."""
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gateway.signing.certificates import fact_of
 from gateway.signing.der import BadDer, look_at_numbers
 from gateway.signing.facts import CertificateFact
 from gateway.signing.xmldsig.algorithms import KeyKind
@@ -27,8 +27,6 @@ _RSA_EXPONENTS = range(65537, 2**64)
 """FIPS 186-5 5.4: odd and above 2¹⁶; the bound above keeps a verification short."""
 
 _CURVES = {"secp256r1": "ecdsa-p256", "secp384r1": "ecdsa-p384"}
-_SHOWN = 500
-"""Characters of a name that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +45,7 @@ class Leaf:
 
     def fact(self, at: datetime) -> CertificateFact:
         """What is said of it; its own dates are judged at a time (that of receipt)."""
-        begins, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
-        return CertificateFact(
-            sha256=hashlib.sha256(self.der).hexdigest(),
-            subject=_shown(self.certificate.subject),
-            issuer=_shown(self.certificate.issuer),
-            serial=f"{self.certificate.serial_number:x}",
-            not_before=begins,
-            not_after=ends,
-            key=self.name,
-            valid_at_receipt=begins <= at <= ends,
-        )
+        return fact_of(self.certificate, self.der, self.name, at)
 
 
 def leaf_of(certificates: Sequence[bytes]) -> Leaf:
@@ -116,7 +104,3 @@ def _leaf(der: bytes, certificate: x509.Certificate) -> Leaf:
             raise Malformed("key_kind")
     public_key = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return Leaf(der=der, kind=kind, name=name, value_size=size, public_key=public_key, certificate=certificate)
-
-
-def _shown(name: x509.Name) -> str:
-    return name.rfc4514_string()[:_SHOWN]
