@@ -27,6 +27,7 @@ from gateway.documents.lateness.watching import LATENESS_JOB, Lateness
 from gateway.documents.outcomes import Patience
 from gateway.documents.outgoing import Outgoing
 from gateway.documents.polling import Poller
+from gateway.documents.reception import Reception
 from gateway.documents.settling.settler import Settler
 from gateway.documents.signatures.examining import Examiner
 from gateway.documents.signatures.writing import PacketWriter
@@ -208,16 +209,23 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         blobs=blobs,
         jobs=jobs,
         axis_of=axes.of,
-        receive_status=Receiver(announce).receive,
-        inspector=inspector,
-        examiner=examiner,
+        reception=Reception(
+            store=store,
+            blobs=blobs,
+            jobs=jobs,
+            receive_status=Receiver(announce).receive,
+            inspector=inspector,
+            examiner=examiner,
+            announce=announce,
+            clock=clock,
+            limits=settings.limits,
+        ),
         announce=announce,
         breakers=breakers,
         stops=stops,
         patience=patience,
         clock=clock,
         settings=settings.documents,
-        limits=settings.limits,
         passed=passed,
     )
     refresher = Refresher(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 Clock = Callable[[], datetime]
-"""Gives the present as an aware time. Only `app` and `cli` make one; everything else is handed it."""
+"""Gives the present as an aware time. Only `opening` and `cli` make one; everything else is handed it."""
 
 
 def aware(moment: datetime) -> datetime:

@@ -25,7 +25,9 @@ def router(feed: Feed, *, most_seconds: int) -> APIRouter:
     )
     async def list_events(
         request: Request,
-        after: Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="The last seq seen; 0 from the beginning.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=LARGEST_SEQ, description="`next` of the page before; 0 from the beginning.")
+        ] = 0,
         wait: Annotated[int, Query(ge=0, le=300, description="Seconds to wait for the first.")] = 0,
         limit: Limit = 100,
     ) -> views.EventList:

@@ -21,6 +21,7 @@ SkewOf = Callable[[str], float | None]
 """Our clock minus the axis's, in seconds, by a connection's last answer; None before the first."""
 
 _PORTION = 500
+_TOLD = (ArrivalState.ACKNOWLEDGED, ArrivalState.QUARANTINED, ArrivalState.DISCARDED)
 
 
 class Poller:
@@ -159,6 +160,6 @@ def _lane(arrival: Arrival) -> Lane:
 
     What the axis was told before and has forgotten, often all of it at once, goes after everything that is new.
     """
-    if arrival.acknowledged_at is not None:
-        return Lane.BACKGROUND
+    if arrival.acknowledged_at is not None and arrival.state in _TOLD:
+        return Lane.LAST
     return Lane.NORMAL if arrival.message_type is MessageType.STATUS else Lane.THIRD

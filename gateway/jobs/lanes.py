@@ -11,3 +11,6 @@ class Lane(IntEnum):
     THIRD = 2
     NORMAL = 3
     BACKGROUND = 4
+    """Keeping house."""
+    LAST = 5
+    """What was done before and is asked for again, often very much of it at once."""

@@ -35,9 +35,9 @@ class Jobs:
     ) -> str:
         """Have a job run once `tx` has committed, at `run_at` (an aware time) or at once; its id.
 
-        There is one job for each kind and key. One that waits is left as it is, but goes in no lower lane than the one
-        that is wanted now. One that is running is left as it is, and runs once more when it is done, because what was
-        put may have come too late for it (unless `once_more` is off). One that is finished is armed anew. `kind` has at
+        There is one job for each kind and key. One that waits is left as it is. One that is running is left as it is,
+        and runs once more when it is done, because what was put may have come too late for it (unless `once_more` is
+        off). Either goes in no lower lane than the one that is wanted now. One that is finished is armed anew. `kind` has at
         most 64 characters, `key` 200, `pool` 100. `payload` stands in every log line of the job, such as a correlation
         id: no secret, no content.
         """
@@ -61,7 +61,7 @@ class Jobs:
         if await repository.insert_unless_there(tx, new):
             return new.id
         job_id, state, waits_in = await repository.find(tx, kind, key)
-        if state is JobState.WAITING and lane < waits_in:
+        if lane < waits_in and (state is JobState.WAITING or (state is JobState.RUNNING and once_more)):
             await repository.raise_to(tx, job_id, lane)
         if state is JobState.RUNNING and once_more:
             await repository.want_again(tx, kind, key)
@@ -70,7 +70,7 @@ class Jobs:
         return job_id
 
     async def put_all(self, tx: Transaction, kind: str, lanes: Mapping[str, Lane], *, pool: str | None = None) -> None:
-        """As `put` for many keys at once, each with its lane, due now: what waits or runs is left as it is.
+        """As `put` for many keys at once, each with its lane, due now: what waits or runs is left, and left in its lane.
 
         A few statements for some hundred keys, however many of them are there already.
         """

@@ -193,8 +193,8 @@ async def find(tx: Transaction, kind: str, key: str) -> tuple[str, JobState, Lan
 
 
 async def raise_to(tx: Transaction, job_id: str, lane: Lane) -> None:
-    """Have a job that waits go in this lane."""
-    await tx.execute(update(job).where(job.c.id == job_id, _is_waiting).values(lane=int(lane)))
+    """Have a job go in this lane from now on; it is locked."""
+    await tx.execute(update(job).where(job.c.id == job_id).values(lane=int(lane)))
 
 
 async def reasons_of(tx: Transaction, kind: str, key: str) -> list[dict[str, str]]:

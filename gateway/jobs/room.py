@@ -55,21 +55,24 @@ def shares_of_lanes(slots: int, running: Sequence[Lane]) -> tuple[Share, ...]:
     """What each lane may still take of a worker's slots, given the lanes of what it has in hand.
 
     Of 8 slots one is kept for background work, which goes on whatever floods the lanes before it; of the others one is
-    kept for the first two lanes, and one more for the first three. Under 4 slots nothing can be kept.
+    kept for the first two lanes, and one more for the first three. The last lane has two at the most. Under 4 slots
+    nothing can be kept.
     """
     if slots < 4:
         return ()
     kept = slots // 4
     for_first_two = (kept + 1) // 2
-    later = frozenset({Lane.THIRD, Lane.NORMAL})
-    background = frozenset({Lane.BACKGROUND})
+    last, background = frozenset({Lane.LAST}), frozenset({Lane.BACKGROUND})
+    ordinary = last | {Lane.NORMAL}
+    later = ordinary | {Lane.THIRD}
     ceilings = (
         (slots - 1, frozenset(Lane) - background),
         (slots - for_first_two, later | background),
         (slots - for_first_two - 1, later),
-        (slots - kept, frozenset({Lane.NORMAL, Lane.BACKGROUND})),
-        (slots - kept - 1, frozenset({Lane.NORMAL})),
+        (slots - kept, ordinary | background),
+        (slots - kept - 1, ordinary),
         (kept, background),
+        (kept, last),
     )
     return tuple(
         Share(left=ceiling - sum(lane in lanes for lane in running), lanes=lanes) for ceiling, lanes in ceilings

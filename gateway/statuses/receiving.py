@@ -5,8 +5,8 @@ from dataclasses import replace
 from gateway.directory import catalogue, units
 from gateway.documents import repository as documents
 from gateway.documents.announcing import Announce, Announcement, Happening
-from gateway.documents.arriving import ArrivedStatus
 from gateway.documents.model import Direction, DispatchState, Document, Recipient
+from gateway.documents.reception import ArrivedStatus
 from gateway.documents.standing import prove_arrived
 from gateway.edxml.model import StaffInfo
 from gateway.statuses import repository

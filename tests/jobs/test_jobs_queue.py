@@ -138,7 +138,11 @@ async def test_a_waiting_job_goes_in_the_highest_lane_that_it_was_put_in(store: 
     await put(store, jobs, "ordinary")
     await put(store, jobs, "raised", lane=Lane.THIRD)
     await put(store, jobs, "raised", lane=Lane.BACKGROUND)
-    assert [one.key for one in await claim(store, jobs, slots=2)] == ["raised", "ordinary"]
+    raised, ordinary = await claim(store, jobs, slots=2)
+    assert [raised.key, ordinary.key] == ["raised", "ordinary"]
+    await put(store, jobs, "ordinary", lane=Lane.SECOND)  # while it runs: once more, and sooner
+    await done(store, jobs, ordinary.lease)
+    assert [one.lane for one in await claim(store, jobs)] == [Lane.SECOND]
 
 
 async def test_two_who_put_the_same_job_at_once_get_one(store: Store, jobs: Jobs, database_url: str) -> None:

@@ -38,8 +38,8 @@ def test_whatever_floods_the_later_lanes_an_urgent_job_finds_a_slot(slots: int, 
     assert Shares(shares_of_lanes(slots, running)).take(Lane.SECOND, None)
 
 
-@given(st.integers(4, 64), st.lists(lanes.filter(lambda lane: lane < Lane.BACKGROUND), max_size=200))
-def test_whatever_floods_the_earlier_lanes_background_work_finds_a_slot(slots: int, flood: list[Lane]) -> None:
+@given(st.integers(4, 64), st.lists(lanes.filter(lambda lane: lane is not Lane.BACKGROUND), max_size=200))
+def test_whatever_floods_the_other_lanes_background_work_finds_a_slot(slots: int, flood: list[Lane]) -> None:
     running = filled(slots, flood)
     assert len(running) < slots
     assert Shares(shares_of_lanes(slots, running)).take(Lane.BACKGROUND, None)
@@ -53,7 +53,13 @@ def test_an_idle_worker_takes_any_job(slots: int, lane: Lane) -> None:
 def test_of_eight_slots_five_are_for_ordinary_work() -> None:
     assert Counter(filled(8, [Lane.NORMAL] * 20)) == {Lane.NORMAL: 5}
     everything = [lane for lane in reversed(Lane) for _ in range(20)]
-    assert Counter(filled(8, everything)) == {Lane.BACKGROUND: 2, Lane.NORMAL: 4, Lane.THIRD: 1, Lane.SECOND: 1}
+    shared = {Lane.LAST: 2, Lane.BACKGROUND: 2, Lane.NORMAL: 2, Lane.THIRD: 1, Lane.SECOND: 1}
+    assert Counter(filled(8, everything)) == shared
+
+
+@given(st.integers(4, 64), st.lists(st.sampled_from([Lane.BACKGROUND, Lane.LAST]), max_size=200))
+def test_whatever_floods_the_last_lanes_ordinary_work_finds_a_slot(slots: int, flood: list[Lane]) -> None:
+    assert Shares(shares_of_lanes(slots, filled(slots, flood))).take(Lane.NORMAL, None)
 
 
 @given(st.lists(shares, max_size=5), st.lists(st.tuples(lanes, pools), max_size=30))

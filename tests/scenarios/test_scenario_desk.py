@@ -31,7 +31,7 @@ from world import (
 from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 from gateway.cli.root import app as commands
-from gateway.documents import arriving, repository
+from gateway.documents import reception, repository
 from gateway.documents.model import DispatchState
 from gateway.edxml.reader import read_packet
 
@@ -201,7 +201,7 @@ async def _receivers_of_last(world: World, document: Json) -> list[str]:
 async def test_what_was_set_apart_is_read_again_and_delivered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     number = a_number()
     with monkeypatch.context() as older:
-        older.setattr(arriving, "read_packet", lambda _, *rest, **more: read_packet(BytesIO(b"?"), *rest, **more))
+        older.setattr(reception, "read_packet", lambda _, *rest, **more: read_packet(BytesIO(b"?"), *rest, **more))
         item = await world.axis.lay(partner.document(number))
 
         async def apart() -> bool:

@@ -29,7 +29,7 @@ from world import (
 from gateway import opening
 from gateway.axis.port import Accepted, MessageType
 from gateway.directory import connections
-from gateway.documents import arriving, cut_off, repository
+from gateway.documents import cut_off, reception, repository
 from gateway.documents.model import Arrival, ArrivalState, DocumentState
 from gateway.edxml.model import DocumentPacket
 from gateway.edxml.reader import Limits, ReadPacket, read_packet
@@ -272,7 +272,7 @@ async def test_an_item_that_can_never_be_worked_on_is_set_apart_and_blocks_nothi
             raise ZeroDivisionError
         return found
 
-    monkeypatch.setattr(arriving, "read_packet", breaks)
+    monkeypatch.setattr(reception, "read_packet", breaks)
     async with alone_on_sqlite() as (simulated, receiver):
         item = await simulated.lay(poison)
         await _others_come(simulated, receiver)

@@ -148,6 +148,7 @@ async def test_it_reads_no_whole_table(store: Store, name: str) -> None:
         ("documents.by_name", "ix_document_known"),
         ("documents.by_number", "ix_document_number"),
         ("documents.newest", "ix_document_listed"),
+        ("documents.counts", "ix_document_listed"),
         ("documents.of_units_in_a_state", "ix_document_listed"),
         ("documents.by_notation", "ix_document_notation"),
     ],

@@ -15,6 +15,7 @@ from gateway.documents.repository.tables import (
     attachment_table,
     blob_of,
     document_table,
+    unit_table,
 )
 from gateway.edxml.model import DocumentPacket
 from gateway.store import Transaction
@@ -29,6 +30,15 @@ _ADD_FILES = insert(attachment_table)
 _FIND = select(document_table).where(document_table.c.id == bindparam("of_document"))
 _LIVE = select(document_table).where(
     document_table.c.unit_code == bindparam("of_unit"), document_table.c.live_key == bindparam("key")
+)
+_COUNTS = (
+    select(document_table.c.direction, document_table.c.state, func.count())
+    .where(
+        document_table.c.unit_code.in_(select(unit_table.c.code)),
+        document_table.c.direction.in_(list(Direction)),
+        document_table.c.state.in_(_OPEN),
+    )
+    .group_by(document_table.c.direction, document_table.c.state)
 )
 _HOLD = (
     select(document_table.c.id).where(document_table.c.id == bindparam("of_document")).with_for_update(key_share=True)
@@ -128,10 +138,7 @@ async def attachments_of(tx: Transaction, document_id: str) -> list[Attachment]:
 
 async def document_counts(tx: Transaction) -> list[tuple[str, str, int]]:
     """(direction, state, count) for metrics, of those that are under way or need somebody."""
-    column = document_table.c
-    statement = select(column.direction, column.state, func.count()).where(column.state.in_(_OPEN))
-    statement = statement.group_by(column.direction, column.state)
-    return [(row[0], row[1], row[2]) for row in await tx.execute(statement)]
+    return [(row[0], row[1], row[2]) for row in await tx.execute(_COUNTS)]
 
 
 async def hold_key(tx: Transaction, id: str, live_key: str) -> None:

@@ -1,6 +1,6 @@
 """Lists of documents, newest first: a page takes as long with a million stored as with none, however it is narrowed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -15,17 +15,16 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
-    column,
     func,
+    literal,
     or_,
     select,
-    table,
-    values,
+    union_all,
 )
 
 from gateway.documents.model import Direction, Document, DocumentState
 from gateway.documents.repository.documents import document_of
-from gateway.documents.repository.tables import document_table
+from gateway.documents.repository.tables import document_table, unit_table
 from gateway.store import Transaction, UtcDateTime
 
 
@@ -55,7 +54,6 @@ _NAMES = ("document_id", "number", "notation")
 _units: BindParameter[str] = bindparam("units", expanding=True)
 _most = bindparam("most", type_=Integer())
 _since, _until, _before = (bindparam(name, type_=UtcDateTime()) for name in ("since", "until", "before"))
-_unit = table("unit", column("code", String))
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -78,7 +76,9 @@ def _page(direction: Direction | None, state: DocumentState | None, given: froze
     time: ColumnElement[datetime] = this.c.created_at
     if given & {"document_id", "number"}:  # few bear these: SQLite, asked for the bare time, would read all of a unit
         time = func.coalesce(this.c.created_at, this.c.created_at)
-        found = select(this).where(this.c.unit_code.in_(_units), *_equal(this, direction, state, given))
+        found = select(this).where(this.c.unit_code.in_(_units), *_named(this, given))
+        found = found.where(this.c.direction == direction) if direction else found
+        found = found.where(this.c.state == state) if state else found
     else:
         found = _newest_of_streams(direction, state, given)
     return found.where(*_within(this, time, given)).order_by(time.desc(), this.c.id.desc()).limit(_most)
@@ -87,21 +87,23 @@ def _page(direction: Direction | None, state: DocumentState | None, given: froze
 def _newest_of_streams(
     direction: Direction | None, state: DocumentState | None, given: frozenset[str]
 ) -> Select[*tuple[Any, ...]]:
-    """The newest of each stream, of which an index knows the order: of a unit and a notation, or a direction and state.
+    """The newest of each stream, of which an index knows the order: of a unit, (a notation,) a direction and a state.
 
     The page of all streams together is among these. Neither database would find it by itself without sorting all.
     """
-    kinds = [
-        (one, other)
-        for one, other in product(Direction, DocumentState)
-        if direction in (None, one) and state in (None, other)
-    ]
-    kind = values(column("direction", String), column("state", String), name="kind").data(kinds).cte()
+    kind = union_all(
+        *(
+            select(literal(one.value, String).label("direction"), literal(other.value, String).label("state"))
+            for one, other in product(Direction, DocumentState)
+            if direction in (None, one) and state in (None, other)
+        )
+    ).cte("kind")
 
-    def of_stream(of: FromClause) -> Sequence[ColumnElement[bool]]:
-        if "notation" in given:
-            return (of.c.unit_code == _unit.c.code, *_equal(of, direction, state, given))
-        return (of.c.unit_code == _unit.c.code, of.c.direction == kind.c.direction, of.c.state == kind.c.state)
+    def of_stream(of: FromClause) -> Iterator[ColumnElement[bool]]:
+        yield of.c.unit_code == unit_table.c.code
+        yield of.c.direction == kind.c.direction
+        yield of.c.state == kind.c.state
+        yield from _named(of, given)
 
     newer = document_table.alias("newer")
     last = (
@@ -113,21 +115,14 @@ def _newest_of_streams(
         .scalar_subquery()
     )
     return select(document_table).where(
-        _unit.c.code.in_(_units),
+        unit_table.c.code.in_(_units),
         *of_stream(document_table),
         document_table.c.created_at >= func.coalesce(last, _since),
     )
 
 
-def _equal(
-    of: FromClause, direction: Direction | None, state: DocumentState | None, given: frozenset[str]
-) -> Iterator[ColumnElement[bool]]:
-    if direction is not None:
-        yield of.c.direction == direction
-    if state is not None:
-        yield of.c.state == state
-    for name in given.intersection(_NAMES):
-        yield of.c[name] == bindparam(name)
+def _named(of: FromClause, given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
+    return (of.c[name] == bindparam(name) for name in _NAMES if name in given)
 
 
 def _within(of: FromClause, time: ColumnElement[datetime], given: frozenset[str]) -> Iterator[ColumnElement[bool]]:

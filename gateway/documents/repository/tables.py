@@ -16,6 +16,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
+    table,
 )
 
 from gateway.documents.model import Arrival, Dispatch
@@ -36,6 +38,9 @@ packet_table = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_packet_blob", "blob_key"),
 )
+
+unit_table = table("unit", column("code", String))
+"""The directory's own units, as far as an index that begins with their code asks for them."""
 
 document_table = Table(
     "document",
@@ -65,8 +70,7 @@ document_table = Table(
     UniqueConstraint("unit_code", "live_key", name="uq_document_live_key"),
     Index("ix_document_known", "document_id", "unit_code", "direction"),
     Index("ix_document_listed", "unit_code", "direction", "state", "created_at", "id"),
-    Index("ix_document_notation", "unit_code", "notation", "created_at", "id"),
-    Index("ix_document_state", "state", "created_at"),
+    Index("ix_document_notation", "unit_code", "notation", "direction", "state", "created_at", "id"),
     Index("ix_document_number", "unit_code", "number", "notation"),
 )
 

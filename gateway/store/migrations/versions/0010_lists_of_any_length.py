@@ -11,8 +11,10 @@ depends_on: None = None
 def upgrade() -> None:
     op.drop_index("ix_event_unit", "event")
     op.drop_index("ix_document_listed", "document")
-    op.create_index("ix_document_listed", "document", ["unit_code", "direction", "state", "created_at", "id"])
-    op.create_index("ix_document_notation", "document", ["unit_code", "notation", "created_at", "id"])
+    op.drop_index("ix_document_state", "document")
+    in_order = ["direction", "state", "created_at", "id"]
+    op.create_index("ix_document_listed", "document", ["unit_code", *in_order])
+    op.create_index("ix_document_notation", "document", ["unit_code", "notation", *in_order])
 
 
 def downgrade() -> None:
