@@ -52,4 +52,4 @@ fuzz:
 	@.venv/bin/python fuzz/reader.py $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),600))
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .coverage*
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .coverage* .branches.json

@@ -5,9 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,13 @@ class Clamd:
 
 
 @contextmanager
+def socket_path() -> Iterator[Path]:
+    """Where a daemon may listen: a socket's path has at most 107 bytes, and a test's own folder may be longer."""
+    with tempfile.TemporaryDirectory(prefix="clamd-", dir="/tmp") as folder:
+        yield Path(folder) / "clamd.sock"
+
+
+@contextmanager
 def running(folder: Path, settings: Mapping[str, str] = {}, *, unix: Path | None = None) -> Iterator[Clamd]:
     """A daemon for as long as the block lasts; skips, loudly, where none can be had. `settings` are of clamd.conf."""
     program = shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -36,7 +44,12 @@ def running(folder: Path, settings: Mapping[str, str] = {}, *, unix: Path | None
         missing("clamd", "not installed (apt-get install --no-install-recommends clamav-daemon)")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test.ndb").write_text(f"Test.Malware:0:*:{MALWARE.hex()}\n")
-    path, port = unix or folder / "clamd.sock", _free_port()
+    with nullcontext(unix) if unix else socket_path() as path:
+        yield from _started(program, folder, path, settings)
+
+
+def _started(program: str, folder: Path, path: Path, settings: Mapping[str, str]) -> Iterator[Clamd]:
+    port = _free_port()
     lines = {
         "DatabaseDirectory": str(folder),
         "LocalSocket": str(path),

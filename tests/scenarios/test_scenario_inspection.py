@@ -129,8 +129,14 @@ async def test_files_are_scanned_on_both_ways(fresh_database: Callable[[str], st
 async def test_a_document_is_held_until_the_antivirus_is_back(
     fresh_database: Callable[[str], str], tmp_path: Path
 ) -> None:
-    path = tmp_path / "clamd.sock"
-    settings = {"antivirus_address": f"unix:{path}", "antivirus_not_scanned": "hold"}
+    with clamd.socket_path() as path:
+        settings = {"antivirus_address": f"unix:{path}", "antivirus_not_scanned": "hold"}
+        await _is_held_until_it_is_back(fresh_database, tmp_path, path, settings)
+
+
+async def _is_held_until_it_is_back(
+    fresh_database: Callable[[str], str], tmp_path: Path, path: Path, settings: dict[str, str]
+) -> None:
     async with a_world(fresh_database, tmp_path, **settings) as world:
         number = a_number()
         await world.axis.send(partner.document(number))
