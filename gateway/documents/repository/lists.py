@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -65,31 +66,37 @@ async def search_documents(
     if before is not None:
         asked |= {"before": before.created_at, "before_id": before.id}
     given = {name: value for name, value in asked.items() if value is not None}
-    statement = _page(wanted.direction, wanted.state, frozenset(given))
+    statement = _page(tx.connection.dialect.name, wanted.direction, wanted.state, frozenset(given))
     of = {"since": _FIRST, **given, "units": sorted(wanted.unit_codes), "most": limit}
     return [document_of(row) for row in (await tx.execute(statement, of)).mappings()]
 
 
 @cache
-def _page(direction: Direction | None, state: DocumentState | None, given: frozenset[str]) -> Select[*tuple[Any, ...]]:
+def _page(
+    dialect: str, direction: Direction | None, state: DocumentState | None, given: frozenset[str]
+) -> Select[*tuple[Any, ...]]:
+    if given & {"document_id", "number"}:
+        return _few(direction, state, given)
+    return _newest_of_streams(dialect, direction, state, given)
+
+
+def _few(direction: Direction | None, state: DocumentState | None, given: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    """The few that bear a name, put in order: asked for the bare time, SQLite would read all of a unit in its order."""
     this = document_table
-    time: ColumnElement[datetime] = this.c.created_at
-    if given & {"document_id", "number"}:  # few bear these: SQLite, asked for the bare time, would read all of a unit
-        time = func.coalesce(this.c.created_at, this.c.created_at)
-        found = select(this).where(this.c.unit_code.in_(_units), *_named(this, given))
-        found = found.where(this.c.direction == direction) if direction else found
-        found = found.where(this.c.state == state) if state else found
-    else:
-        found = _newest_of_streams(direction, state, given)
-    return found.where(*_within(this, time, given)).order_by(time.desc(), this.c.id.desc()).limit(_most)
+    time = func.coalesce(this.c.created_at, this.c.created_at)
+    found = select(this).where(this.c.unit_code.in_(_units), *_named(this, given), *_within(this, time, given))
+    found = found.where(this.c.direction == direction) if direction else found
+    found = found.where(this.c.state == state) if state else found
+    return found.order_by(time.desc(), this.c.id.desc()).limit(_most)
 
 
 def _newest_of_streams(
-    direction: Direction | None, state: DocumentState | None, given: frozenset[str]
+    dialect: str, direction: Direction | None, state: DocumentState | None, given: frozenset[str]
 ) -> Select[*tuple[Any, ...]]:
     """The newest of each stream, of which an index knows the order: of a unit, (a notation,) a direction and a state.
 
-    The page of all streams together is among these. Neither database would find it by itself without sorting all.
+    The page of all streams together is among these. Neither database would find it by itself without sorting all. SQLite
+    knows no LATERAL, PostgreSQL would look at the bound of a stream last: so each is asked in its own way.
     """
     kind = union_all(
         *(
@@ -104,21 +111,20 @@ def _newest_of_streams(
         yield of.c.direction == kind.c.direction
         yield of.c.state == kind.c.state
         yield from _named(of, given)
+        yield from _within(of, of.c.created_at, given)
 
     newer = document_table.alias("newer")
-    last = (
-        select(newer.c.created_at)
-        .where(*of_stream(newer), *_within(newer, newer.c.created_at, given))
-        .order_by(newer.c.created_at.desc(), newer.c.id.desc())
-        .offset(_most - 1)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return select(document_table).where(
-        unit_table.c.code.in_(_units),
-        *of_stream(document_table),
-        document_table.c.created_at >= func.coalesce(last, _since),
-    )
+    in_order = (newer.c.created_at.desc(), newer.c.id.desc())
+    if dialect == "postgresql":
+        this: FromClause = select(newer).where(*of_stream(newer)).order_by(*in_order).limit(_most).lateral("newest")
+        found = select(this).select_from(unit_table.join(kind, true()).join(this, true()))
+    else:
+        last = select(newer.c.created_at).where(*of_stream(newer)).order_by(*in_order).offset(_most - 1).limit(1)
+        this = document_table
+        from_the_last_on = this.c.created_at >= func.coalesce(last.scalar_subquery(), _since)
+        found = select(this).where(*of_stream(this), from_the_last_on)
+    found = found.where(unit_table.c.code.in_(_units))
+    return found.order_by(this.c.created_at.desc(), this.c.id.desc()).limit(_most)
 
 
 def _named(of: FromClause, given: frozenset[str]) -> Iterator[ColumnElement[bool]]:
