@@ -73,8 +73,8 @@ async def scope_of(tx: Transaction, who: Who) -> Scope | None:
     own = [unit for unit in every if unit.code in who.units]
     return Scope(
         units=who.units,
-        codes=frozenset(code for unit in own for code in (unit.code, *unit.aliases)),
-        all_codes=frozenset(code for unit in every for code in (unit.code, *unit.aliases)),
+        codes=frozenset(code for unit in own for code in unit.codes),
+        all_codes=frozenset(code for unit in every for code in unit.codes),
         connections=frozenset(unit.connection_id for unit in own),
     )
 

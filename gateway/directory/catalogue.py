@@ -198,7 +198,7 @@ def _by_level1(code: str, official: Level1 | None, known: _Known) -> Standing | 
 
 async def _gather(tx: Transaction, asked: AbstractSet[str], connection_id: str | None) -> _Known:
     units = await repository.units_by_any_code(tx, asked)
-    codes = {*asked, *(code for unit in units for code in (unit.code, *unit.aliases))}
+    codes = {*asked, *(code for unit in units for code in unit.codes)}
     listed = await repository.agencies_by_code(tx, codes, connection_id)
     claiming = await repository.agencies_by_former_code(tx, codes, connection_id)
     # What else those rows call themselves: whether several bodies claim such a code decides if it is an alias.
@@ -218,7 +218,7 @@ async def _gather(tx: Transaction, asked: AbstractSet[str], connection_id: str |
     return _Known(
         listed=by_code,
         claims=claims,
-        units={code: unit for unit in units for code in (unit.code, *unit.aliases)},
+        units={code: unit for unit in units for code in unit.codes},
         pairs=tuple(dict.fromkeys(pairs)),
     )
 

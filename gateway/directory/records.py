@@ -131,6 +131,11 @@ class Unit:
     website: str | None
     created_at: datetime
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """All of its codes, the canonical one first."""
+        return (self.code, *self.aliases)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgencyRow:

@@ -60,7 +60,7 @@ async def _listed(connection: Connection, secret: str, units: Sequence[Unit]) ->
     axis = opening.axis_for(connection, secret)
     try:
         async with asyncio.timeout(LIST_SECONDS):
-            return await _gather(axis.agencies(), {code for unit in units for code in (unit.code, *unit.aliases)})
+            return await _gather(axis.agencies(), {code for unit in units for code in unit.codes})
     finally:
         await axis.close()
 

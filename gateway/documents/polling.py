@@ -93,7 +93,7 @@ class Poller:
 
     async def _own_codes(self, tx: Transaction, connection: Connection) -> frozenset[str]:
         own = await units.every(tx, connection.id)
-        return frozenset(code for unit in own for code in (unit.code, *unit.aliases))
+        return frozenset(code for unit in own for code in unit.codes)
 
     def _has_work(self, arrival: Arrival, connection: Connection, ours: frozenset[str], asked: datetime) -> bool:
         """Whether an item of a list that was asked for at `asked` is to be worked on.

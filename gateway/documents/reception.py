@@ -160,7 +160,7 @@ class Reception:
     async def _own_codes(self, tx: Transaction, connection_id: str) -> dict[str, str]:
         """Our units by each of their codes."""
         own = await units.every(tx, connection_id)
-        return {code: unit.code for unit in own for code in (unit.code, *unit.aliases)}
+        return {code: unit.code for unit in own for code in unit.codes}
 
     async def _apart_for_signature(
         self, tx: Transaction, arrival: Arrival, findings: tuple[Finding, ...], examined: Examined

@@ -226,8 +226,7 @@ def _our_code(document: Document, unit: Unit) -> str:
     header = document.packet.message_header
     if document.direction is Direction.OUT:
         return header.from_.organ_id or unit.code
-    ours = {unit.code, *unit.aliases}
-    return next((to.organ_id for to in header.to if to.organ_id in ours), unit.code)
+    return next((to.organ_id for to in header.to if to.organ_id in unit.codes), unit.code)
 
 
 def _packet(document: Document, unit: Unit, from_code: str, event: StatusEvent) -> StatusPacket:

@@ -81,7 +81,7 @@ class Examiner:
             signer = await _known_signer(tx, codes, policy)
             own, trust = set[str](), None
             if looked.facts.present:
-                own = {code for unit in await units.every(tx, connection.id) for code in (unit.code, *unit.aliases)}
+                own = {code for unit in await units.every(tx, connection.id) for code in unit.codes}
                 trust = await self._trust.held_in(tx)
         if looked.facts.scheme is Scheme.XMLDSIG:
             looked = await self._enveloped_looked(packet, read, now, policy)
