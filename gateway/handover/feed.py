@@ -74,6 +74,8 @@ class Feed:
             nonlocal seen
             async with self._store.read() as tx:
                 newest = await repository.last_event(tx)  # first: what commits after it is found the next time
+                if newest <= seen:
+                    return []
                 found = await repository.events_after(tx, unit_codes=sorted(unit_codes), after=seen, limit=limit)
             last = found[-1].seq if found else seen
             seen = last if len(found) == limit else max(last, newest)
