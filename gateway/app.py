@@ -51,7 +51,6 @@ from gateway.installation import BlobCheck, Hold, Nodes, Standing
 from gateway.installation.nodes import BEAT_SECONDS
 from gateway.installation.standing import marry_folder
 from gateway.jobs import Again, Backoff, Breaker, Breakers, Claimed, Done, JobKind, Jobs, Outcome, Worker
-from gateway.opening import caller_for, open_blobs, open_store, ring_for, trust_for
 from gateway.schedule import Schedule, Upkeep
 from gateway.settings import Settings
 from gateway.signing.keys.ring import Ring
@@ -94,7 +93,7 @@ class Gateway:
 @asynccontextmanager
 async def gateway(settings: Settings, *, passed: Passed = unwatched) -> AsyncIterator[Gateway]:
     """A gateway with an open database of the right version; closed at the end. Raises Problem."""
-    store, blobs = open_store(settings), open_blobs(settings)
+    store, blobs = opening.open_store(settings), opening.open_blobs(settings)
     try:
         await migrate.check(store)
         await marry_folder(store, blobs, opening.clock())
@@ -142,8 +141,8 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         ambiguous_repeats=settings.documents.ambiguous_repeats,
         unknown_repeats=settings.documents.status_repeats,
     )
-    trust = trust_for(settings, store, jobs)
-    ring = ring_for(settings, store, trust, clock=clock)
+    trust = opening.trust_for(settings, store, jobs)
+    ring = opening.ring_for(settings, store, trust, clock=clock)
     examiner = Examiner(
         store=store,
         blobs=blobs,
@@ -235,7 +234,7 @@ def _put_together(settings: Settings, store: Store, blobs: Blobs, passed: Passed
         clock=clock,
         hours=settings.serve.directory_hours,
     )
-    caller = caller_for(settings, clock=clock)
+    caller = opening.caller_for(settings, clock=clock)
     webhooks = Webhooks(
         store=store,
         jobs=jobs,

@@ -22,8 +22,11 @@ from gateway.signing.trust.book import TrustBook
 from gateway.store import Blobs, FolderBlobs, Store
 from gateway.times import Clock
 
-_LARGEST_KEY_FILE = 256 * 1024
+_LARGEST = 256 * 1024
 """Bytes. A PKCS#12 file with a long chain has 20 kB."""
+_CHECK_SOURCE = Text(
+    "Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."
+)
 
 
 def clock() -> datetime:
@@ -43,12 +46,9 @@ def open_blobs(settings: Settings) -> Blobs:
 
 def read_secret(source: str) -> str:
     """The secret that `file:/path` or `env:NAME` names. Raises Problem `connection.secret`, never quoting it."""
-    parsed = secret_source(source)
     try:
-        found = (
-            Path(parsed.path).read_text(encoding="utf-8") if isinstance(parsed, SecretFile) else os.environ[parsed.name]
-        )
-    except (OSError, KeyError, UnicodeDecodeError):
+        found = _read(source).decode()
+    except UnicodeDecodeError:
         found = ""
     if secret := found.strip():
         return secret
@@ -56,29 +56,34 @@ def read_secret(source: str) -> str:
         "connection.secret",
         Kind.UNAVAILABLE,
         Text(f"Không đọc được khóa bí mật từ {source}.", f"The secret could not be read from {source}."),
-        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
+        _CHECK_SOURCE,
     )
 
 
 def read_key_file(source: str) -> bytes:
     """The bytes of a key or certificate that `file:/path` or `env:NAME` names. Raises Problem `key.source`."""
-    parsed = secret_source(source)
-    try:
-        if isinstance(parsed, SecretFile):
-            with Path(parsed.path).open("rb") as file:
-                found = file.read(_LARGEST_KEY_FILE + 1)
-        else:
-            found = os.environ[parsed.name].encode()
-    except (OSError, KeyError):
-        found = b""
-    if 0 < len(found) <= _LARGEST_KEY_FILE:
+    if found := _read(source):
         return found
     raise Problem(
         "key.source",
         Kind.UNAVAILABLE,
         Text(f"Không đọc được khóa hoặc chứng thư từ {source}.", f"No key or certificate could be read from {source}."),
-        Text("Kiểm tra tệp (quyền đọc) hoặc biến môi trường.", "Check the file (and its rights), or the variable."),
+        _CHECK_SOURCE,
     )
+
+
+def _read(source: str) -> bytes:
+    """What lies there; nothing where it cannot be read or is larger than any secret or key."""
+    parsed = secret_source(source)
+    try:
+        if isinstance(parsed, SecretFile):
+            with Path(parsed.path).open("rb") as file:
+                found = file.read(_LARGEST + 1)
+        else:
+            found = os.fsencode(os.environ[parsed.name])
+    except (OSError, KeyError):
+        return b""
+    return found if len(found) <= _LARGEST else b""
 
 
 def axis_for(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from gateway import app, running, settings
+from gateway import opening, running, settings
 from gateway.store import Blobs, FolderBlobs
 
 MIDDLE_OF_BODY = "body.middle"
@@ -80,5 +80,5 @@ def main(environment: Mapping[str, str], log: Path, fate: Fate) -> None:
     def open_blobs(_: settings.Settings) -> Blobs:
         return blobs
 
-    vars(app)["open_blobs"] = open_blobs
+    vars(opening)["open_blobs"] = open_blobs
     asyncio.run(running.serve(wanted, passed=passed))
