@@ -17,6 +17,10 @@ from gateway.jobs import Lane
 from gateway.settings import Settings
 from gateway.store import DatabaseUnavailable
 
+IDLE_SECONDS = 120
+"""How long a connection without a request is kept. Longer than clients keep one (.NET Framework 100 s, most 60 s or less):
+who closes first must be the client, or a request is lost that it writes just then."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -35,6 +39,7 @@ async def serve(
                 http="h11",
                 log_config=None,
                 access_log=False,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=20,
             )
         )

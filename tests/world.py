@@ -389,7 +389,15 @@ async def node(wanted: settings.Settings, key: str, *, working: bool = True) -> 
     """A running gateway: API on a free port, worker beside it unless `working` is False."""
     async with app.gateway(wanted) as built:
         server = _Server(
-            uvicorn.Config(built.api, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
+            uvicorn.Config(
+                built.api,
+                host="127.0.0.1",
+                port=0,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=running.IDLE_SECONDS,
+            )
         )
         serving_task = asyncio.create_task(server.serve())
         try:

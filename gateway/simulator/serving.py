@@ -13,6 +13,7 @@ from gateway.simulator.door import SeverableProtocol
 
 HEADER_BYTES = 64 * 1024
 _START_SECONDS = 30.0
+_IDLE_SECONDS = 120  # as the gateway itself: a client must be the first to close
 
 
 @contextmanager
@@ -45,6 +46,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 h11_max_incomplete_event_size=header_bytes,
+                timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=1,
             )
         )
