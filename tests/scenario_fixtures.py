@@ -66,7 +66,9 @@ async def shared_world(
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(shared_world: World) -> AsyncIterator[World]:
-    """The module's, with no fault left on."""
+    """The module's, with no fault left on, and nothing of other tests on its way that the next fault would strike."""
+    await shared_world.sender.until_quiet()
+    await shared_world.receiver.until_quiet()
     yield shared_world
     await shared_world.axis.healthy()
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import httpx2
 import uvicorn
 from bell import rings, with_bell
+from sqlalchemy import or_, select
 
 from gateway import app, opening, running, settings
 from gateway.api import clients
@@ -23,6 +24,8 @@ from gateway.axis.settings import VxpSettings
 from gateway.axis.vxp.client import VxpClient
 from gateway.directory import connections, units
 from gateway.directory.records import Connection, NewConnection, NewUnit
+from gateway.jobs.model import JobState
+from gateway.jobs.repository import job
 from gateway.simulator.run import simulator
 from gateway.simulator.serving import serving
 from gateway.simulator.settings import SystemSpec
@@ -152,6 +155,17 @@ class Node:
             return last is not None and bool(last > asked)
 
         await until(polled)
+
+    async def until_quiet(self) -> None:
+        """Until no document and no status is on its way, but those that wait for their next attempt."""
+
+        async def quiet() -> bool:
+            due = (job.c.state == JobState.WAITING) & (job.c.run_at <= opening.clock() + timedelta(seconds=1))
+            on_its_way = job.c.kind.in_(("dispatch", "arrival", "status")) & or_(job.c.state == JobState.RUNNING, due)
+            async with self.gateway.store.read() as tx:
+                return (await tx.execute(select(job.c.id).where(on_its_way).limit(1))).first() is None
+
+        await until(quiet)
 
     async def get(self, path: str, **params: object) -> httpx2.Response:
         """GET with the document system's key."""

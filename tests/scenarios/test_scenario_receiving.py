@@ -74,12 +74,13 @@ async def _until_all_done(simulated: Axis, system_id: str, kind: str) -> list[Js
     return await items()
 
 
-async def test_an_acknowledgement_of_which_we_did_not_learn_is_settled_by_the_list(world: World) -> None:
-    await world.axis.fault("drop-after-store@updateStatus=once")
-    item = await world.axis.lay(partner.document(a_number()))
-    arrival = await _until_arrival(world.receiver, item, ArrivalState.ACKNOWLEDGED)
-    assert arrival.acknowledged_as == "done"
-    assert await world.axis.acks(item) == ["done"]
+async def test_an_acknowledgement_of_which_we_did_not_learn_is_settled_by_the_list(alone: Alone) -> None:
+    async with alone() as (simulated, receiver):
+        await simulated.fault("drop-after-store@updateStatus=once")
+        item = await simulated.lay(partner.document(a_number()))
+        arrival = await _until_arrival(receiver, item, ArrivalState.ACKNOWLEDGED)
+        assert arrival.acknowledged_as == "done"
+        assert await simulated.acks(item) == ["done"]
 
 
 async def test_what_was_taken_in_and_is_listed_no_more_does_not_stay_open_for_ever(world: World) -> None:
@@ -93,18 +94,19 @@ async def test_what_was_taken_in_and_is_listed_no_more_does_not_stay_open_for_ev
     assert await world.axis.acks(item) == ["done"]
 
 
-async def test_a_refusal_of_our_settings_does_not_mean_that_the_axis_was_told(world: World) -> None:
-    await world.axis.fault("http-401-json@updateStatus=once")
-    item = await world.axis.lay(partner.document(a_number()))
+async def test_a_refusal_of_our_settings_does_not_mean_that_the_axis_was_told(alone: Alone) -> None:
+    async with alone() as (simulated, receiver):
+        await simulated.fault("http-401-json@updateStatus=once")
+        item = await simulated.lay(partner.document(a_number()))
 
-    async def stopped() -> bool:
-        return (await world.receiver.connection()).stopped_reason is not None
+        async def stopped() -> bool:
+            return (await receiver.connection()).stopped_reason is not None
 
-    await until(stopped)
-    assert await world.axis.acks(item) == []
-    assert (await _arrival(world.receiver, item)).state is ArrivalState.DELIVERED
-    await world.receiver.change(connections.resume)
-    await _until_arrival(world.receiver, item, ArrivalState.ACKNOWLEDGED)
+        await until(stopped)
+        assert await simulated.acks(item) == []
+        assert (await _arrival(receiver, item)).state is ArrivalState.DELIVERED
+        await receiver.change(connections.resume)
+        await _until_arrival(receiver, item, ArrivalState.ACKNOWLEDGED)
 
 
 @pytest.mark.parametrize(("business", "what"), [("1", "recall"), ("2", "update")])

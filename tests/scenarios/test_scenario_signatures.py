@@ -224,7 +224,7 @@ async def test_what_a_signature_would_not_survive_is_refused_by_field(signing_wo
     assert answer.json()["code"] == "L.MessageHeader.SignerInfo.Position"
 
 
-async def test_a_sender_that_signed_and_now_does_not_raises_an_alarm(signing_world: World) -> None:
+async def test_a_sender_that_signed_and_now_does_not_raises_an_alarm(signing_world: World, tmp_path: Path) -> None:
     signed = to_department()
     await signing_world.sender.sent(signed)
     await arrived(signing_world, signed)
@@ -235,6 +235,7 @@ async def test_a_sender_that_signed_and_now_does_not_raises_an_alarm(signing_wor
     await signing_world.sender.sent(document)
     come = await arrived(signing_world, document)
     alarms = await signing_world.receiver.until_event("alarm.packet_signature", after=before)
+    await give_key(signing_world.sender, tmp_path, OURS, "packets-again")
     assert come["id"] in [one["document"] for one in alarms]
     assert {one["data"]["situations"] for one in alarms} == {"unsigned,downgraded"}
     assert come["signature"] is None
@@ -243,12 +244,11 @@ async def test_a_sender_that_signed_and_now_does_not_raises_an_alarm(signing_wor
 async def test_the_evidence_of_a_signed_document_verifies_without_the_gateway(
     signing_world: World, tmp_path: Path
 ) -> None:
-    (line,) = [
-        one
-        for one in (await signing_world.receiver.get("/v1/documents", direction="in", limit=50)).json()["items"]
-        if (await signing_world.receiver.document(one["href"]))["signature"] is not None
-    ][:1]
-    bundle = (await signing_world.receiver.get(f"{line['href']}/evidence")).content
+    document = to_department()
+    await signing_world.sender.sent(document)
+    come = await arrived(signing_world, document)
+    assert come["signature"] is not None
+    bundle = (await signing_world.receiver.get(f"/v1/documents/{come['id']}/evidence")).content
     checked = check_bundle(io.BytesIO(bundle), len(bundle), FolderBlobs(tmp_path / "blobs"), reverified)
     assert checked.flaws == ()
     assert checked.packets > 0
