@@ -10,11 +10,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_asyncio
+import uvloop
 from clocks import FakeClock
 from parts import missing, not_tested
 from postgres import Postgres, PostgresMissing, running
 from rooms import import_repositories
-from unmeasured import is_counted_already, uncounted
+from unmeasured import follow_greenlets_in_the_main_thread_alone, is_counted, uncounted
 
 from gateway.store import FolderBlobs, Store, StoreSettings, metadata, migrate
 
@@ -23,6 +24,8 @@ hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
 hypothesis.settings.register_profile("exhaustive", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+follow_greenlets_in_the_main_thread_alone()
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),
@@ -168,10 +171,15 @@ async def _make_tables(url: str) -> None:
         await made.close()
 
 
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the gateway runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Branches are counted once, not again on the other database."""
-    if not is_counted_already(item.nodeid, item.get_closest_marker("postgres") is not None):
+    """Branches are counted once: not for each example of a property, nor again on the other database."""
+    if is_counted(item):
         return (yield)
     with uncounted():
         return (yield)

@@ -1,10 +1,12 @@
-"""What runs without coverage: processes that are themselves measured or killed, and most twins on PostgreSQL."""
+"""What runs without coverage: processes that are themselves measured or killed, properties, most twins on PostgreSQL."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import coverage
+import pytest
 
 _SPEAKS_TO_POSTGRESQL = ("tests/store/", "tests/jobs/")
 """Whose lines differ by database. Elsewhere a test on PostgreSQL runs the lines of its twin on SQLite, twice as slowly
@@ -28,9 +30,14 @@ def starting_unmeasured() -> Iterator[None]:
         os.environ.update(measured)
 
 
-def is_counted_already(nodeid: str, on_postgresql: bool) -> bool:
-    """Whether the lines that a test runs are counted by its twin."""
-    return on_postgresql and not nodeid.startswith(_SPEAKS_TO_POSTGRESQL)
+def is_counted(item: pytest.Item) -> bool:
+    """Whether the lines that a test runs are counted.
+
+    Of a property they are not: it runs the same lines for each of its examples, and which ones is chance.
+    """
+    if item.get_closest_marker("hypothesis"):
+        return False
+    return not item.get_closest_marker("postgres") or item.nodeid.startswith(_SPEAKS_TO_POSTGRESQL)
 
 
 @contextmanager
@@ -46,3 +53,25 @@ def uncounted() -> Iterator[None]:
             yield
     finally:
         measuring.start()
+
+
+def follow_greenlets_in_the_main_thread_alone() -> None:
+    """Keep coverage from making a greenlet of every thread; SQLAlchemy has its own in the main thread only.
+
+    The end of a thread with a greenlet calls Python in the main thread between two instructions. While lines are counted,
+    CPython 3.11 does not come back from that call if another thread ends within it: its RESUME looks for pending calls
+    until there are none, and those may not be made within one.
+    """
+    measuring = coverage.Coverage.current()
+    collector = measuring and measuring._collector  # coverage has no setting for it
+    if not collector or collector.concur_id_func is None:
+        return
+    start, current_greenlet = collector._start_tracer, collector.concur_id_func
+    main, one_at_a_time = threading.main_thread().ident, threading.Lock()
+
+    def start_tracer() -> object:
+        with one_at_a_time:
+            collector.concur_id_func = current_greenlet if threading.get_ident() == main else None
+            return start()
+
+    vars(collector)["_start_tracer"] = start_tracer

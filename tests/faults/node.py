@@ -1,12 +1,13 @@
 """What runs in a gateway process of these tests: `serve`, and death by SIGKILL at a named point, once."""
 
-import asyncio
 import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
+
+import uvloop
 
 from gateway import opening, running, settings
 from gateway.store import Blobs, FolderBlobs
@@ -81,4 +82,4 @@ def main(environment: Mapping[str, str], log: Path, fate: Fate) -> None:
         return blobs
 
     vars(opening)["open_blobs"] = open_blobs
-    asyncio.run(running.serve(wanted, passed=passed))
+    uvloop.run(running.serve(wanted, passed=passed))
