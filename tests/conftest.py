@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_asyncio
+import structlog
 import uvloop
 from clocks import FakeClock
 from parts import missing, not_tested
@@ -26,6 +27,8 @@ hypothesis.settings.register_profile("exhaustive", max_examples=2_000, deadline=
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 follow_greenlets_in_the_main_thread_alone()
+# Rich, which is here for other reasons, would draw each logged traceback with all its variables: seconds for one.
+structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 DATABASES = [
     pytest.param("sqlite", id="sqlite"),
@@ -174,6 +177,11 @@ async def _make_tables(url: str) -> None:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop that the gateway runs on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker is alone with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("process") is None)
 
 
 @pytest.hookimpl(wrapper=True)

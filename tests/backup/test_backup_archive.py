@@ -41,13 +41,14 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databa
         yield made
 
 
-@pytest_asyncio.fixture
-async def small(databases: Databases, tmp_path: Path) -> AsyncIterator[settings.Settings]:
-    """A gateway that has received a document, on SQLite; not running."""
-    (tmp_path / "small").mkdir()
-    wanted = node_settings(databases.whole("sqlite"), tmp_path / "small")
-    async with axis(tmp_path / "small-axis") as simulated:
-        key = await prepare(wanted, simulated.address, tmp_path / "small", RECEIVING, [DEPARTMENT])
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def received(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a gateway that has received a document, on SQLite; not running."""
+    folder = tmp_path_factory.mktemp("received")
+    shutil.copyfile(sqlite_template, folder / "gateway.db")
+    wanted = node_settings(f"sqlite:///{folder}/gateway.db", folder)
+    async with axis(tmp_path_factory.mktemp("axis")) as simulated:
+        key = await prepare(wanted, simulated.address, folder, RECEIVING, [DEPARTMENT])
         doc_id = await simulated.lay(partner.document("9"))
         async with node(wanted, key):
 
@@ -55,7 +56,14 @@ async def small(databases: Databases, tmp_path: Path) -> AsyncIterator[settings.
                 return await simulated.acks(doc_id) != []
 
             await until(told)
-    yield wanted
+    return folder
+
+
+@pytest.fixture
+def small(received: Path, tmp_path: Path) -> settings.Settings:
+    """Such a gateway."""
+    shutil.copytree(received, tmp_path / "small")
+    return node_settings(f"sqlite:///{tmp_path}/small/gateway.db", tmp_path / "small")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Every `gateway …` that a page shows is a command that there is, with options that it takes."""
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def _calls(page: Path) -> Iterator[str]:
             yield re.split(r" #|\||&|>", match[1])[0].strip()
 
 
+@functools.cache
 def _root() -> TyperGroup:
     root = typer.main.get_command(app)
     assert isinstance(root, TyperGroup)
