@@ -62,6 +62,11 @@ async def every(tx: Transaction, connection_id: str | None = None) -> tuple[Unit
     return await repository.units(tx, connection_id)
 
 
+async def every_code(tx: Transaction, connection_id: str) -> dict[str, str]:
+    """The canonical code of each unit routed to a connection, by each of its codes."""
+    return {code: unit.code for unit in await every(tx, connection_id) for code in unit.codes}
+
+
 async def by_code(tx: Transaction, code: str) -> Unit | None:
     """The unit whose canonical code this is."""
     unit = await own_unit(tx, code)

@@ -1,6 +1,6 @@
 """The way in, first half: the leased poller of one connection lists both message types and books arrivals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime, timedelta
 
 from gateway.axis.port import AxisError, Item, MessageType
@@ -14,7 +14,7 @@ from gateway.documents.pools import put_arrivals
 from gateway.documents.settings import AckUnreadable, DocumentsSettings
 from gateway.documents.stops import Stops
 from gateway.jobs import Again, Claimed, Done, Jobs, Lane, Lease, Outcome
-from gateway.store import Store, Transaction, new_id
+from gateway.store import Store, new_id
 from gateway.times import Clock
 
 SkewOf = Callable[[str], float | None]
@@ -76,7 +76,7 @@ class Poller:
             async with self._store.begin() as tx:
                 await self._jobs.hold(tx, lease)
                 known = await repository.known_arrivals(tx, connection.id, list(portion))
-                ours = await self._own_codes(tx, connection)
+                ours = await units.every_code(tx, connection.id)
                 new = {doc_id: self._new(connection, item) for doc_id, item in portion.items() if doc_id not in known}
                 await repository.add_arrivals(tx, list(new.values()))
                 work = [one for one in (known | new).values() if self._has_work(one, connection, ours, asked)]
@@ -91,11 +91,7 @@ class Poller:
             left = await repository.untold(tx, connection.id, _PORTION)
             await put_arrivals(tx, self._jobs, connection.id, {one.id: _lane(one) for one in left})
 
-    async def _own_codes(self, tx: Transaction, connection: Connection) -> frozenset[str]:
-        own = await units.every(tx, connection.id)
-        return frozenset(code for unit in own for code in unit.codes)
-
-    def _has_work(self, arrival: Arrival, connection: Connection, ours: frozenset[str], asked: datetime) -> bool:
+    def _has_work(self, arrival: Arrival, connection: Connection, ours: Container[str], asked: datetime) -> bool:
         """Whether an item of a list that was asked for at `asked` is to be worked on.
 
         What the axis lists it has not been told of, or has forgotten; unless it was told while it made the list.

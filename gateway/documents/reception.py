@@ -144,7 +144,7 @@ class Reception:
         if examined.decision.treatment is Treatment.SET_APART:
             return await self._apart_for_signature(tx, arrival, read.findings, examined)
         reason = await self._receive_status(tx, ArrivedStatus(packet=packet, arrival=arrival, at=self._clock()))
-        units = await self._own_codes(tx, arrival.connection_id)
+        ours = await units.every_code(tx, arrival.connection_id)
         owner = packet.message_header.response_for.organ_id or arrival.to_code or ""
         await self._examiner.keep(
             tx,
@@ -152,15 +152,10 @@ class Reception:
             sort=SubjectSort.ARRIVAL,
             subject=arrival.id,
             packet_id=arrival.packet_id or "",
-            unit_code=units.get(owner, "")[:35],
+            unit_code=ours.get(owner, "")[:35],
         )
-        await self._examiner.tell(tx, examined, arrival=arrival.id, document=None, unit_code=units.get(owner))
+        await self._examiner.tell(tx, examined, arrival=arrival.id, document=None, unit_code=ours.get(owner))
         return await self.save(tx, arrival, ArrivalState.DELIVERED, reason=reason, findings=read.findings)
-
-    async def _own_codes(self, tx: Transaction, connection_id: str) -> dict[str, str]:
-        """Our units by each of their codes."""
-        own = await units.every(tx, connection_id)
-        return {code: unit.code for unit in own for code in unit.codes}
 
     async def _apart_for_signature(
         self, tx: Transaction, arrival: Arrival, findings: tuple[Finding, ...], examined: Examined

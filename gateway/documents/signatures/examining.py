@@ -79,9 +79,9 @@ class Examiner:
             codes = await catalogue.aliases(tx, named[0]) if named else frozenset[str]()
             policy = await agreements.with_partner(tx, codes, now.astimezone(VIETNAM).date())
             signer = await _known_signer(tx, codes, policy)
-            own, trust = set[str](), None
+            own, trust = dict[str, str](), None
             if looked.facts.present:
-                own = {code for unit in await units.every(tx, connection.id) for code in unit.codes}
+                own = await units.every_code(tx, connection.id)
                 trust = await self._trust.held_in(tx)
         if looked.facts.scheme is Scheme.XMLDSIG:
             looked = await self._enveloped_looked(packet, read, now, policy)
