@@ -136,7 +136,7 @@ async def remember_key(tx: Transaction, entry: RememberedKey) -> bool:
         "document_id": entry.document_id,
         "created_at": entry.created_at,
     }
-    return (await tx.execute(_REMEMBER[tx.connection.dialect.name], values)).first() is not None
+    return (await tx.execute(_REMEMBER[tx.dialect], values)).first() is not None
 
 
 async def forget_keys(tx: Transaction, before: datetime) -> int:

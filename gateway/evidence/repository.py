@@ -121,7 +121,7 @@ async def waiting(tx: Transaction) -> tuple[int, datetime | None]:
 
 async def held_head(tx: Transaction) -> Head:
     """The present head, held until the transaction ends: one chainer at a time, whatever becomes of leases."""
-    await tx.execute(_FIRST_HEAD[tx.connection.dialect.name], {"id": _THE_ONE, "seq": 0, "hash": GENESIS})
+    await tx.execute(_FIRST_HEAD[tx.dialect], {"id": _THE_ONE, "seq": 0, "hash": GENESIS})
     row = (await tx.execute(_HELD_HEAD)).mappings().one()
     return Head(day=None, seq=row["seq"], hash=row["hash"])
 

@@ -127,7 +127,7 @@ async def add_event(
     data: Mapping[str, str],
 ) -> None:
     """Append to the feed. A reader that has seen a seq never misses a smaller one."""
-    if tx.connection.dialect.name == "postgresql":
+    if tx.dialect == "postgresql":
         await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _EVENT_LOCK})
     values = {"at": at, "kind": kind, "unit_code": unit_code, "document_id": document_id, "data": dict(data)}
     await tx.execute(_ADD_EVENT, values)

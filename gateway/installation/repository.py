@@ -123,7 +123,7 @@ class DamagedBlob:
 async def put_node(tx: Transaction, node: Node) -> None:
     """Write a node's sign of life."""
     values = {name: getattr(node, name) for name in Node.__slots__}
-    await tx.execute(_PUT_NODE[tx.connection.dialect.name], values)
+    await tx.execute(_PUT_NODE[tx.dialect], values)
 
 
 async def nodes_since(tx: Transaction, moment: datetime) -> list[Node]:
@@ -153,7 +153,7 @@ async def note(tx: Transaction, name: str) -> str | None:
 async def put_note(tx: Transaction, name: str, value: str, now: datetime) -> None:
     """Note something under a name, in place of what was there."""
     values = {"name": name, "value": value, "changed_at": now}
-    await tx.execute(_PUT_NOTE[tx.connection.dialect.name], values)
+    await tx.execute(_PUT_NOTE[tx.dialect], values)
 
 
 # blobs
@@ -191,7 +191,7 @@ async def blobs_named(tx: Transaction, keys: Sequence[str]) -> list[Blob]:
 async def put_damaged(tx: Transaction, damaged: DamagedBlob) -> bool:
     """Remember that a blob is damaged; False when that was known."""
     values = {name: getattr(damaged, name) for name in DamagedBlob.__slots__}
-    return (await tx.execute(_PUT_DAMAGED[tx.connection.dialect.name], values)).rowcount == 1
+    return (await tx.execute(_PUT_DAMAGED[tx.dialect], values)).rowcount == 1
 
 
 async def damaged_blobs(tx: Transaction, limit: int = 1000) -> list[DamagedBlob]:
@@ -256,7 +256,7 @@ async def release_dispatch(tx: Transaction, restoration_id: str, dispatch_id: st
     """This one may leave although the rest is held back."""
     column = restored_dispatch_table.c
     values = {"restoration_id": restoration_id, "dispatch_id": dispatch_id, "state": state, "released_at": now}
-    statement = inserts(restored_dispatch_table)[tx.connection.dialect.name].values(values)
+    statement = inserts(restored_dispatch_table)[tx.dialect].values(values)
     await tx.execute(
         statement.on_conflict_do_update(
             index_elements=[column.restoration_id, column.dispatch_id], set_={"released_at": now}

@@ -154,7 +154,7 @@ async def insert_unless_there(tx: Transaction, new: NewJob) -> bool:
         "reasons": [],
         "created_at": new.now,
     }
-    return (await tx.execute(_INSERT[tx.connection.dialect.name], values)).rowcount == 1
+    return (await tx.execute(_INSERT[tx.dialect], values)).rowcount == 1
 
 
 async def unfinished(tx: Transaction, kind: str, keys: Collection[str]) -> set[str]:
@@ -177,7 +177,7 @@ async def insert_all(tx: Transaction, new: Sequence[NewJob]) -> None:
         }
         for one in new
     ]
-    statement = inserts(job)[tx.connection.dialect.name]
+    statement = inserts(job)[tx.dialect]
     anew = {name: statement.excluded[name] for name in _armed(new[0])}
     finished = or_(job.c.state == JobState.DONE.value, job.c.state == JobState.DEAD.value)
     await tx.execute(

@@ -30,6 +30,11 @@ class Transaction:
         self.connection = connection
         self._after_commit: list[Callable[[], None]] = []
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.connection.dialect.name
+
     @overload
     async def execute(
         self, statement: TypedReturnsRows[*Columns], parameters: Parameters | None = None

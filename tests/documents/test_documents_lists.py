@@ -80,7 +80,7 @@ async def test_a_page_costs_the_same_with_eight_times_as_many_stored(store: Stor
 
 async def costs_of(tx: Transaction) -> dict[str, int]:
     """What a first and a later page take of what may grow, by how it is narrowed."""
-    measure = pages_read if tx.connection.dialect.name == "postgresql" else steps
+    measure = pages_read if tx.dialect == "postgresql" else steps
     found = {}
     for narrowed, turned in product(NARROWED, (False, True)):
         if not narrowed.keys() & {"number", "document_id"}:

@@ -66,7 +66,7 @@ async def search_documents(
     if before is not None:
         asked |= {"before": before.created_at, "before_id": before.id}
     given = {name: value for name, value in asked.items() if value is not None}
-    statement = _page(tx.connection.dialect.name, wanted.direction, wanted.state, frozenset(given))
+    statement = _page(tx.dialect, wanted.direction, wanted.state, frozenset(given))
     of = {"since": _FIRST, **given, "units": sorted(wanted.unit_codes), "most": limit}
     return [document_of(row) for row in (await tx.execute(statement, of)).mappings()]
 

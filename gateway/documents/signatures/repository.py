@@ -148,14 +148,14 @@ async def _keep_beside(tx: Transaction, kept: KeptSignature) -> None:
     proofs = sorted({*own, *kept.chain, *kept.revocation})
     if proofs:
         rows = [{"sha256": _sha256(one), "data": b64encode(one).decode("ascii")} for one in proofs]
-        await tx.execute(_ADD_PROOF[tx.connection.dialect.name], rows)
+        await tx.execute(_ADD_PROOF[tx.dialect], rows)
     if kept.proves_sender and kept.certificate is not None:
         signer = {
             "sender_code": kept.sender_code,
             "certificate_sha256": _sha256(kept.certificate),
             "since": kept.received_at,
         }
-        await tx.execute(_ADD_SIGNER[tx.connection.dialect.name], signer)
+        await tx.execute(_ADD_SIGNER[tx.dialect], signer)
 
 
 def _values(kept: KeptSignature) -> dict[str, object]:

@@ -112,7 +112,7 @@ async def locked_cursor(tx: Transaction, client_id: str, sort: str, since: datet
     """The cursor, locked until the transaction ends; a new one begins with what happened from `since` on."""
     if await cursor(tx, client_id, sort) is None:
         first = {"client_id": client_id, "sort": sort, "seq": await last_event_before(tx, since)}
-        await tx.execute(_FIRST_CURSOR[tx.connection.dialect.name], first)
+        await tx.execute(_FIRST_CURSOR[tx.dialect], first)
     return int((await tx.execute(_LOCKED_CURSOR, {"of_client": client_id, "of_sort": sort})).scalar_one())
 
 

@@ -177,7 +177,7 @@ async def want_told(tx: Transaction, endpoint_id: str, subject: str, first: int,
     Writes the row even where nothing changes: that waits for whoever is about to end the chain.
     """
     values = {"endpoint_id": endpoint_id, "subject": subject, "after": first - 1, "state": state.value}
-    await tx.execute(_WANT_TOLD[tx.connection.dialect.name], values)
+    await tx.execute(_WANT_TOLD[tx.dialect], values)
 
 
 async def chain(tx: Transaction, endpoint_id: str, subject: str) -> Chain | None:

@@ -36,7 +36,7 @@ async def every(tx: Transaction) -> dict[str, BreakerState]:
 
 async def hold(tx: Transaction, name: str) -> BreakerState:
     """One, locked until the transaction ends; made where there is none."""
-    await tx.execute(_NEW[tx.connection.dialect.name], {"name": name, "failures": 0, "opened": 0})
+    await tx.execute(_NEW[tx.dialect], {"name": name, "failures": 0, "opened": 0})
     return _state((await tx.execute(_HOLD, {"of_name": name})).one())
 
 

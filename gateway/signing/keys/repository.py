@@ -105,7 +105,7 @@ async def forget_pin(tx: Transaction, tried: PinTry) -> None:
 
 async def _put(tx: Transaction, table: Table, values: Mapping[str, object]) -> bool:
     """A new row; False when there is one of its key."""
-    statement = unless_there(table)[tx.connection.dialect.name].returning(*table.primary_key)
+    statement = unless_there(table)[tx.dialect].returning(*table.primary_key)
     return (await tx.execute(statement, values)).first() is not None
 
 

@@ -75,7 +75,7 @@ watched_certificate_table = Table(
 async def put_certificate(tx: Transaction, one: TrustCertificate) -> None:
     """A certificate in its role; one that was there gets the new role."""
     values = {**asdict(one), "certificate": _text(one.certificate)}
-    new = inserts(trust_certificate_table)[tx.connection.dialect.name].values(values)
+    new = inserts(trust_certificate_table)[tx.dialect].values(values)
     await tx.execute(new.on_conflict_do_update(index_elements=["sha256"], set_=values))
 
 
@@ -114,7 +114,7 @@ async def remove_speaker(tx: Transaction, id: str) -> bool:
 async def put_answer(tx: Transaction, one: Answer) -> None:
     """Keep an answer in place of the one before, unless that was made later."""
     values, column = {**asdict(one), "data": _text(one.data)}, revocation_answer_table.c
-    new = inserts(revocation_answer_table)[tx.connection.dialect.name].values(values)
+    new = inserts(revocation_answer_table)[tx.dialect].values(values)
     await tx.execute(
         new.on_conflict_do_update(
             index_elements=["kind", "about"], set_=values, where=column.made_at <= new.excluded.made_at
@@ -142,10 +142,7 @@ async def watch(tx: Transaction, sha256: str, certificate: bytes, now: datetime)
     values = {"sha256": sha256, "certificate": _text(certificate), "first_seen": now, "last_seen": now}
     column = watched_certificate_table.c
     new = (
-        inserts(watched_certificate_table)[tx.connection.dialect.name]
-        .values(values)
-        .on_conflict_do_nothing()
-        .returning(column.sha256)
+        inserts(watched_certificate_table)[tx.dialect].values(values).on_conflict_do_nothing().returning(column.sha256)
     )
     if (await tx.execute(new)).first() is not None:
         return True
