@@ -161,7 +161,7 @@ class Node:
 
         async def quiet() -> bool:
             due = (job.c.state == JobState.WAITING) & (job.c.run_at <= opening.clock() + timedelta(seconds=1))
-            on_its_way = job.c.kind.in_(("dispatch", "arrival", "status")) & or_(job.c.state == JobState.RUNNING, due)
+            on_its_way = job.c.kind.in_(("dispatch", "arrival")) & or_(job.c.state == JobState.RUNNING, due)
             async with self.gateway.store.read() as tx:
                 return (await tx.execute(select(job.c.id).where(on_its_way).limit(1))).first() is None
 

@@ -305,8 +305,10 @@ async def test_an_item_that_can_never_be_fetched_blocks_nothing_and_is_told_of(
         await receiver.change(connections.resume)
         await _others_come(simulated, receiver)
         passing = asyncio.create_task(_days_pass(turned))
-        (alarm, *_) = await receiver.until_event("alarm.packet_not_fetched")
-        passing.cancel()
+        try:
+            (alarm, *_) = await receiver.until_event("alarm.packet_not_fetched")
+        finally:
+            passing.cancel()
         assert alarm["data"]["axis_doc_id"] == item
         await _others_come(simulated, receiver)
         assert (await simulated.acks(item), (await _arrival(receiver, item)).state) == ([], ArrivalState.BOOKED)

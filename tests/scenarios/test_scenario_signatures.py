@@ -248,7 +248,7 @@ async def test_the_evidence_of_a_signed_document_verifies_without_the_gateway(
     await signing_world.sender.sent(document)
     come = await arrived(signing_world, document)
     assert come["signature"] is not None
-    bundle = (await signing_world.receiver.get(f"/v1/documents/{come['id']}/evidence")).content
+    bundle = (await signing_world.receiver.get(f"{come['href']}/evidence")).content
     checked = check_bundle(io.BytesIO(bundle), len(bundle), FolderBlobs(tmp_path / "blobs"), reverified)
     assert checked.flaws == ()
     assert checked.packets > 0
